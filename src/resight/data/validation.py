@@ -1,0 +1,143 @@
+"""What can be wrong with the rows of a manifest: one small function for each rule, all of them vectorised."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from resight.data.columns import BOX_COLUMNS, IMAGE, SPLITS, rows_text
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One rule that some rows break.
+
+    Attributes:
+        column: the column or columns at fault, such as `split`.
+        expected: what the rule asks for.
+        advice: what to do about it.
+        count: number of rows that break it.
+        rows: the first few of them, counted from 0.
+        values: what stands in them.
+    """
+
+    column: str
+    expected: str
+    advice: str
+    count: int
+    rows: tuple[int, ...]
+    values: tuple[object, ...]
+
+    def __str__(self) -> str:
+        came = rows_text(list(self.rows), list(self.values), self.count)
+        return f"column {self.column!r}: expected {self.expected}, came {came}; {self.advice}"
+
+
+def structural_problems(table: pa.Table) -> list[Problem]:
+    """Everything that is wrong with the rows of a conformed table, found without touching an image."""
+    rules = (_null_images, _unknown_splits, _half_boxes, _impossible_boxes, _infinite_times, _duplicates)
+    return [problem for rule in rules for problem in rule(table)]
+
+
+def missing_files(table: pa.Table, root: Path) -> Iterator[Problem]:
+    """Images that are no file on disk. Each distinct image is asked for once."""
+    images = table.column(IMAGE).combine_chunks().dictionary_encode()
+    is_missing = np.array([not (root / name).is_file() for name in images.dictionary.to_pylist()], dtype=bool)
+    codes = images.indices.fill_null(-1).to_numpy()
+    bad = np.append(is_missing, False)[codes]
+    yield from _problem(
+        table, bad, IMAGE, f"existing files (relative ones are looked for in {root})", "restore them or drop the rows"
+    )
+
+
+def _problem(
+    table: pa.Table, bad: npt.NDArray[np.bool_] | pa.ChunkedArray, column: str, expected: str, advice: str
+) -> Iterator[Problem]:
+    mask = bad if isinstance(bad, np.ndarray) else pc.fill_null(bad, False).to_numpy()
+    rows = np.flatnonzero(mask)
+    if len(rows):
+        names = [name for name in (BOX_COLUMNS if column == "box" else (column,)) if name in table.column_names]
+        shown = rows[:_SHOWN].tolist()
+        values = [tuple(table.column(name)[row].as_py() for name in names) for row in shown]
+        plain = tuple(value[0] if column != "box" else value for value in values)
+        yield Problem(column, expected, advice, len(rows), tuple(shown), plain)
+
+
+def _null_images(table: pa.Table) -> Iterator[Problem]:
+    yield from _problem(
+        table, pc.is_null(table.column(IMAGE)), IMAGE, "a path in every row", "fill the path in or drop the row"
+    )
+
+
+def _unknown_splits(table: pa.Table) -> Iterator[Problem]:
+    if "split" not in table.column_names:
+        return
+    encoded = table.column("split").combine_chunks()
+    known = pc.is_in(encoded.dictionary, value_set=pa.array(SPLITS, pa.string())).to_numpy(zero_copy_only=False)
+    bad = np.append(~known, False)[encoded.indices.fill_null(-1).to_numpy()]
+    yield from _problem(table, bad, "split", f"{', '.join(SPLITS)} or empty", "rename these splits to one of the three")
+
+
+def _half_boxes(table: pa.Table) -> Iterator[Problem]:
+    present = [name for name in BOX_COLUMNS if name in table.column_names]
+    if not present:
+        return
+    given = sum(pc.is_valid(table.column(name)).to_numpy().astype(np.int8) for name in present)
+    bad = (given != 0) & (given != len(BOX_COLUMNS))
+    yield from _problem(
+        table, bad, "box", "all of box_x, box_y, box_w, box_h or none", "complete the box or leave all four empty"
+    )
+
+
+def _impossible_boxes(table: pa.Table) -> Iterator[Problem]:
+    if not all(name in table.column_names for name in BOX_COLUMNS):
+        return
+    x, y, width, height = (table.column(name) for name in BOX_COLUMNS)
+    finite = pc.and_(pc.and_(pc.is_finite(x), pc.is_finite(y)), pc.and_(pc.is_finite(width), pc.is_finite(height)))
+    good = pc.and_(finite, pc.and_(pc.greater(width, 0), pc.greater(height, 0)))
+    yield from _problem(
+        table,
+        pc.invert(good),
+        "box",
+        "finite numbers, with box_w and box_h above 0, in pixels",
+        "the four are x, y, width, height from the top left corner, not two corners; correct or drop the box",
+    )
+
+
+def _infinite_times(table: pa.Table) -> Iterator[Problem]:
+    if "time" in table.column_names:
+        bad = pc.invert(pc.is_finite(table.column("time")))
+        yield from _problem(table, bad, "time", "a finite number of seconds", "correct it or leave it empty")
+
+
+def _duplicates(table: pa.Table) -> Iterator[Problem]:
+    """Rows with the same image and the same box. The row that comes first counts as the good one."""
+    encoded = table.column(IMAGE).dictionary_encode()
+    codes = pa.chunked_array([chunk.indices for chunk in encoded.chunks], type=pa.int32())
+    del encoded  # the distinct paths are large, and no longer needed
+    dense = codes.fill_null(-1).to_numpy()
+    repeats = np.bincount(dense + 1) > 1
+    repeats[:1] = False  # null images are another rule's
+    if not repeats.any():
+        return
+    rows = np.flatnonzero(repeats[dense + 1])
+    keys = [pa.array(dense[rows])]
+    keys += [
+        pc.fill_null(table.column(name).take(pa.array(rows)), np.inf)
+        for name in BOX_COLUMNS
+        if name in table.column_names
+    ]
+    names = [f"key{number}" for number in range(len(keys))]
+    groups = pa.table([*keys, pa.array(rows)], names=[*names, "row"]).group_by(names)
+    first = groups.aggregate([("row", "min")]).column("row_min").to_numpy()
+    bad = np.zeros(table.num_rows, dtype=bool)
+    bad[rows] = True
+    bad[first] = False
+    advice = "drop the second row (one crop may stand in one split only), or give the two rows different boxes"
+    yield from _problem(table, bad, IMAGE, "every image and box once", advice)

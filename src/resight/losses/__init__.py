@@ -1,0 +1,17 @@
+"""Losses: plain functions, and their sum over the branches of a model."""
+
+from resight.losses.branches import LossTerms, ReIDLoss
+from resight.losses.center import CenterLoss
+from resight.losses.contrastive import contrastive_loss
+from resight.losses.identity import identity_loss
+from resight.losses.triplet import batch_hard_triplet, hardest_distances
+
+__all__ = [
+    "CenterLoss",
+    "LossTerms",
+    "ReIDLoss",
+    "batch_hard_triplet",
+    "contrastive_loss",
+    "hardest_distances",
+    "identity_loss",
+]

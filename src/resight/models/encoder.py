@@ -1,0 +1,96 @@
+"""The TransReID encoder: images to one feature per branch."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from resight.models.class_token import ClassTokenBranch
+from resight.models.patch_embed import OverlapPatchEmbed
+from resight.models.side_information import SideInformation
+
+
+class TransReIDEncoder(nn.Module):
+    """Tokens through all blocks but the last; then the last one for each branch, for the class token alone.
+
+    ```
+    image -> patches -> [CLS | patches] + positions + side information -> blocks 1 .. L-1
+                                           -> global branch: last block on all tokens           -> feature 0
+                                           -> local branch:  its own copy, once for each part   -> features 1 .. P
+    ```
+
+    Args:
+        vit: a plain timm `VisionTransformer` with a class token; it is taken apart, its last block and final norm
+            become the global branch and, copied, the local branch. Load pre-trained weights into it before.
+        side_information: what to add for camera and view; None adds nothing.
+        parts: (P, L) int, the patches of each jigsaw part (`resight.models.jigsaw.jigsaw_parts`); None: no local branch.
+
+    Source: He et al. 2021, arXiv:2102.04378. In the released code the original last block stays behind unused.
+    """
+
+    parts: Tensor | None
+
+    def __init__(
+        self,
+        vit: Any,
+        *,
+        side_information: SideInformation | None = None,
+        parts: Tensor | None = None,  # noqa: ANN401
+    ) -> None:
+        super().__init__()
+        *trunk, last = vit.blocks
+        self.patch_embed: OverlapPatchEmbed = vit.patch_embed
+        self.cls_token: nn.Parameter = vit.cls_token
+        self.pos_embed: nn.Parameter = vit.pos_embed
+        self.pos_drop: nn.Module = vit.pos_drop
+        self.side_information = side_information
+        self.blocks = nn.ModuleList(trunk)
+        self.global_branch = ClassTokenBranch(last, vit.norm)
+        self.local_branch = copy.deepcopy(self.global_branch) if parts is not None else None
+        # Kept as positions in the token sequence, where the class token is number 0.
+        self.register_buffer("parts", None if parts is None else parts + 1, persistent=False)
+        self.dim = int(vit.embed_dim)
+        self.num_parts = 0 if parts is None else len(parts)
+        self.gradient_checkpointing = False
+
+    @property
+    def num_branches(self) -> int:
+        """1 + the number of parts."""
+        return 1 + self.num_parts
+
+    def embed(self, images: Tensor, camera: Tensor | None = None, view: Tensor | None = None) -> Tensor:
+        """(B, 1 + N, D): the tokens that enter the first block."""
+        patches = self.patch_embed(images)
+        tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1) + self.pos_embed
+        if self.side_information is not None:
+            tokens = tokens + self.side_information(len(patches), camera, view)
+        embedded: Tensor = self.pos_drop(tokens)
+        return embedded
+
+    def trunk(self, tokens: Tensor) -> Tensor:
+        """(B, 1 + N, D): the tokens that enter the last block."""
+        for block in self.blocks:
+            if self.gradient_checkpointing and torch.is_grad_enabled():
+                tokens = checkpoint(block, tokens, use_reentrant=False)
+            else:
+                tokens = block(tokens)
+        return tokens
+
+    def forward(self, images: Tensor, camera: Tensor | None = None, view: Tensor | None = None) -> Tensor:
+        """The features of each branch.
+
+        Args:
+            images: (B, 3, H, W), normalised.
+            camera: (B,) int, 0-based, -1 for unknown; None: all unknown.
+            view: (B,) int, likewise.
+
+        Returns:
+            (B, 1 + P, D): the global feature, then one for each jigsaw part.
+        """
+        tokens = self.trunk(self.embed(images, camera, view))
+        features = self.global_branch(tokens).unsqueeze(1)
+        if self.local_branch is None:
+            return features
+        return torch.cat([features, self.local_branch(tokens, self.parts)], dim=1)
