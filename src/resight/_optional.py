@@ -21,5 +21,6 @@ def require(module: str, *, extra: str) -> ModuleType:
     except ImportError as error:
         package = module.partition(".")[0]
         raise MissingExtraError(
-            f"this needs the package {package!r}, which is not installed; install it with: pip install 'resight[{extra}]'"
+            f"this needs the package {package!r}, which is not installed; install it with: "
+            f"pip install 'resight[{extra}]'"
         ) from error

@@ -68,7 +68,7 @@ def folder() -> Path:
 
 
 def cases(kind: str) -> list[GoldenCase]:
-    """All cases of one kind, in order of their names. `KINDS` lists the kinds; every other case is of kind "unknown"."""
+    """All cases of one kind, in order of their names. `KINDS` lists the kinds; what is none of them is "unknown"."""
     if kind not in KINDS and kind != "unknown":
         raise ValueError(f"no kind of golden case is called {kind!r}; there are {[*KINDS, 'unknown']}")
     return [case for case in all_cases(folder()) if case.kind == kind]

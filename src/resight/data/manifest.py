@@ -17,6 +17,7 @@ from resight.data.table_files import read_table, write_table
 from resight.data.validation import Problem, missing_files, structural_problems
 from resight.errors import DataError
 
+_is_whole = re.compile(r"-?[0-9]+").fullmatch
 Values: TypeAlias = Sequence[Any] | npt.NDArray[Any] | pa.Array | pa.ChunkedArray
 
 
@@ -102,6 +103,9 @@ class Manifest:
     def __len__(self) -> int:
         return int(self._table.num_rows)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Manifest, (self._table, self._root)
+
     def __repr__(self) -> str:
         return f"Manifest({len(self):,} rows, columns {', '.join(self._table.column_names)}, root {self._root})"
 
@@ -162,15 +166,24 @@ class Manifest:
 
     def identities(self) -> list[str]:
         """Distinct identities of the rows that are not junk, ascending; as numbers where all are whole numbers."""
-        return self._distinct("pid")
+        return self.distinct("pid")
 
     def cameras(self) -> list[str]:
         """Distinct cameras of the rows that are not junk, ascending as in `identities`."""
-        return self._distinct("camid")
+        return self.distinct("camid")
 
     def views(self) -> list[str]:
         """Distinct views of the rows that are not junk, ascending as in `identities`."""
-        return self._distinct("viewid")
+        return self.distinct("viewid")
+
+    def distinct(self, name: str) -> list[str]:
+        """Distinct values of a known text column in the rows that are not junk, ascending as in `identities`."""
+        if name not in self._table.column_names:
+            return []
+        values = self._table.column(name)
+        if "junk" in self._table.column_names:
+            values = values.filter(pc.invert(pc.fill_null(self._table.column("junk"), False)))
+        return sort_naturally(value for value in pc.unique(values).to_pylist() if value is not None)
 
     def codes(self, column: str, vocabulary: Sequence[str]) -> npt.NDArray[np.int64]:
         """Position of each row's value in `vocabulary`, (N,) int64; -1 for null and for values that it lacks."""
@@ -233,14 +246,6 @@ class Manifest:
             return pa.chunked_array([pa.nulls(len(self), TYPES[name])])
         raise DataError(f"there is no column {name!r}; columns found: {', '.join(self._table.column_names)}")
 
-    def _distinct(self, name: str) -> list[str]:
-        if name not in self._table.column_names:
-            return []
-        values = self._table.column(name)
-        if "junk" in self._table.column_names:
-            values = values.filter(pc.invert(pc.fill_null(self._table.column("junk"), False)))
-        return sort_naturally(value for value in pc.unique(values).to_pylist() if value is not None)
-
     def _describe_splits(self) -> str:
         counts = [(name, int((self.codes("split", [name]) == 0).sum())) for name in SPLITS]
         found = ", ".join(f"{name} ({count:,} rows)" for name, count in counts if count)
@@ -250,7 +255,7 @@ class Manifest:
 def sort_naturally(values: Iterable[str]) -> list[str]:
     """Ascending: as numbers where every value is a whole number, as text otherwise."""
     listed = list(values)
-    if all(re.fullmatch(r"-?[0-9]+", value) for value in listed):
+    if all(map(_is_whole, listed)):
         return sorted(listed, key=lambda value: (int(value), value))
     return sorted(listed)
 

@@ -98,6 +98,12 @@ def _require_columns(path: Path, found: Collection[str], wanted: Mapping[str, st
 
 def _rename(table: pa.Table, wanted: Mapping[str, str]) -> pa.Table:
     back = {source: name for name, source in wanted.items()}
+    if len(back) < len(wanted):
+        raise DataError(f"a column of the file can stand for one column of the manifest only, came {dict(wanted)}")
+    taken = [name for name in back.values() if name in table.column_names and name not in back]
+    if taken:
+        pairs = ", ".join(f"{wanted[name]!r} for {name!r}" for name in taken)
+        raise DataError(f"the mapping takes {pairs}, but the file has a column of that name too; rename one of them")
     return table.rename_columns([back.get(name, name) for name in table.column_names])
 
 

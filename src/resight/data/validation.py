@@ -1,8 +1,10 @@
 """What can be wrong with the rows of a manifest: one small function for each rule, all of them vectorised."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from resight.data.columns import BOX_COLUMNS, IMAGE, SPLITS, rows_text
+from resight.data.row_hash import add_floats, repeated, text_hashes
 
+Progress: TypeAlias = Callable[[int, int], None]
 _SHOWN = 5
 
 
@@ -45,15 +49,29 @@ def structural_problems(table: pa.Table) -> list[Problem]:
     return [problem for rule in rules for problem in rule(table)]
 
 
-def missing_files(table: pa.Table, root: Path) -> Iterator[Problem]:
-    """Images that are no file on disk. Each distinct image is asked for once."""
+def is_missing(table: pa.Table, root: Path, progress: Progress | None = None) -> npt.NDArray[np.bool_]:
+    """Whether the image of each row is no file on disk, (N,). Each distinct image is looked for once.
+
+    Args:
+        table: has a column `image`; null images are not looked for.
+        root: folder of the relative ones.
+        progress: called with (distinct images looked for, their number).
+    """
     images = table.column(IMAGE).combine_chunks().dictionary_encode()
-    is_missing = np.array([not (root / name).is_file() for name in images.dictionary.to_pylist()], dtype=bool)
-    codes = images.indices.fill_null(-1).to_numpy()
-    bad = np.append(is_missing, False)[codes]
-    yield from _problem(
-        table, bad, IMAGE, f"existing files (relative ones are looked for in {root})", "restore them or drop the rows"
-    )
+    names = images.dictionary.to_pylist()
+    missing = np.zeros(len(names) + 1, dtype=bool)
+    for position, name in enumerate(names):
+        missing[position] = not os.path.isfile(os.path.join(root, name))  # noqa: PTH113, PTH118 (five times as fast)
+        if progress and ((position + 1) % 1000 == 0 or position + 1 == len(names)):
+            progress(position + 1, len(names))
+    rows: npt.NDArray[np.bool_] = missing[images.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    return rows
+
+
+def missing_files(table: pa.Table, root: Path) -> Iterator[Problem]:
+    """Images that are no file on disk."""
+    expected = f"existing files (relative ones are looked for in {root})"
+    yield from _problem(table, is_missing(table, root), IMAGE, expected, "restore them or drop the rows")
 
 
 def _problem(
@@ -118,21 +136,16 @@ def _infinite_times(table: pa.Table) -> Iterator[Problem]:
 
 def _duplicates(table: pa.Table) -> Iterator[Problem]:
     """Rows with the same image and the same box. The row that comes first counts as the good one."""
-    encoded = table.column(IMAGE).dictionary_encode()
-    codes = pa.chunked_array([chunk.indices for chunk in encoded.chunks], type=pa.int32())
-    del encoded  # the distinct paths are large, and no longer needed
-    dense = codes.fill_null(-1).to_numpy()
-    repeats = np.bincount(dense + 1) > 1
-    repeats[:1] = False  # null images are another rule's
-    if not repeats.any():
+    images = table.column(IMAGE)
+    boxes = [pc.fill_null(table.column(name), np.inf) for name in BOX_COLUMNS if name in table.column_names]
+    hashes = np.concatenate([text_hashes(chunk) for chunk in images.chunks] or [np.zeros(0, dtype=np.uint64)])
+    for column in boxes:
+        hashes = add_floats(hashes, column.to_numpy())
+    rows = repeated(hashes)
+    rows = rows[pc.is_valid(images.take(pa.array(rows))).to_numpy()]  # null images are another rule's
+    if not len(rows):
         return
-    rows = np.flatnonzero(repeats[dense + 1])
-    keys = [pa.array(dense[rows])]
-    keys += [
-        pc.fill_null(table.column(name).take(pa.array(rows)), np.inf)
-        for name in BOX_COLUMNS
-        if name in table.column_names
-    ]
+    keys = [column.take(pa.array(rows)) for column in (images, *boxes)]
     names = [f"key{number}" for number in range(len(keys))]
     groups = pa.table([*keys, pa.array(rows)], names=[*names, "row"]).group_by(names)
     first = groups.aggregate([("row", "min")]).column("row_min").to_numpy()

@@ -77,5 +77,7 @@ def _query_of_each_match(counts: Integers) -> Integers:
 
 
 def _divided(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> Floats:
+    """The quotient, NaN where the denominator is 0."""
     result = np.full(len(numerator), np.nan)
-    return np.divide(numerator, denominator, out=result, where=denominator > 0)
+    np.divide(numerator, denominator, out=result, where=denominator > 0)
+    return result

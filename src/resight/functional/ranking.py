@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_MAX_PAIRS = 2**26  # query-gallery pairs in memory at once: about 2 GB with all temporaries
+_MAX_PAIRS = 2**26  # query-gallery pairs in memory at once: about 3 GB with all temporaries
 
 
 class Matching(NamedTuple):
@@ -107,14 +107,15 @@ def ordered_keys(distances: Tensor) -> Tensor:
     several times faster than a stable sort with indices.
     """
     columns = torch.arange(distances.shape[1], device=distances.device)
-    return (_ordered_integers(distances) << 32) | columns
+    return _ordered_integers(distances).bitwise_left_shift_(32).add_(columns)
 
 
 def sorted_rows(keys: Tensor) -> Tensor:
     """(B, G) int64, every row ascending. NumPy sorts whole numbers on the CPU about five times faster than torch."""
     if keys.device.type == "cpu":
         return torch.from_numpy(np.sort(keys.numpy(), axis=1))
-    return keys.sort(dim=1).values
+    ascending: Tensor = keys.sort(dim=1).values
+    return ascending
 
 
 def _ordered_integers(distances: Tensor) -> Tensor:
@@ -122,9 +123,10 @@ def _ordered_integers(distances: Tensor) -> Tensor:
     if distances.dtype in (torch.float16, torch.bfloat16):
         distances = distances.float()
     if distances.dtype != torch.float32:
-        return torch.unique(distances, return_inverse=True)[1]
+        order: Tensor = torch.unique(distances, return_inverse=True)[1]
+        return order
     bits = (distances + 0.0).view(torch.int32)  # + 0.0 makes -0.0 the same number as 0.0
-    return torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits).long()
+    return (bits ^ ((bits >> 31) & 0x7FFFFFFF)).long()  # of negative numbers all bits but the sign are turned round
 
 
 def _chunk_ranks(distances: Tensor, matching: Matching, rows: slice) -> MatchRanks:

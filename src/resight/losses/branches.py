@@ -66,11 +66,11 @@ class ReIDLoss:
             logits: (B, branches, C).
             labels: (B,) int, 0..C-1.
         """
-        identity = self._combine(lambda i: identity_loss(logits[:, i], labels, label_smoothing=self.label_smoothing), logits)
+        identity = self._combine(
+            lambda i: identity_loss(logits[:, i], labels, label_smoothing=self.label_smoothing), logits
+        )
         triplet = self._combine(
-            lambda i: batch_hard_triplet(
-                features[:, i], labels, margin=self.margin, normalize=self.normalize_triplet
-            ),
+            lambda i: batch_hard_triplet(features[:, i], labels, margin=self.margin, normalize=self.normalize_triplet),
             features,
         )
         return LossTerms(self.identity_weight * identity + self.triplet_weight * triplet, identity, triplet)

@@ -61,7 +61,7 @@ def create_vit(
     drop_path: float = 0.0,
     dropout: float = 0.0,
     attention_dropout: float = 0.0,
-) -> Any:  # noqa: ANN401
+) -> Any:
     """A timm `VisionTransformer` with overlapping patches, without classifier.
 
     Args:
@@ -94,9 +94,10 @@ def create_vit(
         norm_layer=partial(nn.LayerNorm, eps=1e-6),
         embed_layer=partial(OverlapPatchEmbed, stride=stride or patch_size),
     )
-    nn.init.trunc_normal_(vit.cls_token, std=0.02)
+    parts: Any = vit
+    nn.init.trunc_normal_(parts.cls_token, std=0.02)
     if shape.attention_scale is not None:
         factor = shape.attention_scale * (shape.width // shape.heads) ** 0.5
-        for block in vit.blocks:
+        for block in parts.blocks:
             block.attn.q_norm = _ScaleQuery(factor)
-    return vit
+    return parts

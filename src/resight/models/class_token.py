@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def class_token_output(block: Any, tokens: Tensor, parts: Tensor | None = None) -> Tensor:  # noqa: ANN401
+def class_token_output(block: Any, tokens: Tensor, parts: Tensor | None = None) -> Tensor:
     """What a block gives at the class token, for all tokens or for several subsets of them at once.
 
     Args:
-        block: a pre-norm block as timm's `Block`: norm1, attn (fused qkv), ls1, drop_path1, norm2, mlp, ls2, drop_path2.
+        block: a pre-norm block as timm's `Block` (norm1, attn with fused qkv, ls1, drop_path1, norm2, mlp, ls2, ...).
         tokens: (B, 1 + N, D), class token first.
         parts: (P, L) int, positions in `tokens` of each part's patches; the class token joins every part by itself.
             None: the block sees all tokens.
@@ -27,7 +27,7 @@ def class_token_output(block: Any, tokens: Tensor, parts: Tensor | None = None) 
     query, key, value = _query_key_value(block.attn, normed)  # (B, heads, 1 or 1 + N, d)
     if parts is not None:
         sequences = F.pad(parts, (1, 0))  # (P, 1 + L): position 0 is the class token
-        count, length = sequences.shape
+        count = len(sequences)
         # Parts ride along as heads: one attention call serves them all.
         key = key[:, :, sequences].flatten(1, 2)  # (B, heads * P, 1 + L, d)
         value = value[:, :, sequences].flatten(1, 2)
@@ -40,7 +40,8 @@ def class_token_output(block: Any, tokens: Tensor, parts: Tensor | None = None) 
         output = output.transpose(1, 2).flatten(2)  # (B, 1, D)
         residual = tokens[:, :1]
     else:
-        output = output.unflatten(1, (-1, count)).permute(0, 2, 3, 1, 4).flatten(0, 1).flatten(2)  # (B * P, 1, D)
+        output = output.view(batch, -1, count, output.shape[-1]).transpose(1, 2)  # (B, P, heads, d)
+        output = output.reshape(batch * count, 1, -1)
         residual = tokens[:, :1].expand(-1, count, -1).reshape(batch * count, 1, -1)
     output = attn.proj_drop(attn.proj(attn.norm(output) if hasattr(attn, "norm") else output))
     hidden = residual + block.drop_path1(block.ls1(output))
@@ -49,17 +50,18 @@ def class_token_output(block: Any, tokens: Tensor, parts: Tensor | None = None) 
     return result
 
 
-def _query_key_value(attn: Any, normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401
+def _query_key_value(attn: Any, normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Query of the class token, keys and values of all tokens: (B, heads, 1, d) and twice (B, heads, 1 + N, d)."""
     if getattr(attn, "gate", None) is not None:
         raise ValueError("a gated attention cannot be computed for the class token alone; use an ungated backbone")
-    width = attn.qkv.weight.shape[0] // 3
+    batch, count, _ = normed.shape
+    heads, width = attn.num_heads, attn.qkv.weight.shape[0] // 3
     weight, bias = attn.qkv.weight, attn.qkv.bias
     query_bias, other_bias = (None, None) if bias is None else (bias[:width], bias[width:])
     query = F.linear(normed[:, :1], weight[:width], query_bias)
     others = F.linear(normed, weight[width:], other_bias)
-    query = query.unflatten(-1, (attn.num_heads, -1)).transpose(1, 2)
-    key, value = others.unflatten(-1, (2, attn.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+    query = query.view(batch, 1, heads, -1).transpose(1, 2)
+    key, value = others.view(batch, count, 2, heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
     return attn.q_norm(query), attn.k_norm(key), value
 
 

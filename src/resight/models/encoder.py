@@ -25,7 +25,7 @@ class TransReIDEncoder(nn.Module):
         vit: a plain timm `VisionTransformer` with a class token; it is taken apart, its last block and final norm
             become the global branch and, copied, the local branch. Load pre-trained weights into it before.
         side_information: what to add for camera and view; None adds nothing.
-        parts: (P, L) int, the patches of each jigsaw part (`resight.models.jigsaw.jigsaw_parts`); None: no local branch.
+        parts: (P, L) int, the patches of each jigsaw part (`resight.models.jigsaw`); None: no local branch.
 
     Source: He et al. 2021, arXiv:2102.04378. In the released code the original last block stays behind unused.
     """
@@ -37,7 +37,7 @@ class TransReIDEncoder(nn.Module):
         vit: Any,
         *,
         side_information: SideInformation | None = None,
-        parts: Tensor | None = None,  # noqa: ANN401
+        parts: Tensor | None = None,
     ) -> None:
         super().__init__()
         *trunk, last = vit.blocks
@@ -90,7 +90,7 @@ class TransReIDEncoder(nn.Module):
             (B, 1 + P, D): the global feature, then one for each jigsaw part.
         """
         tokens = self.trunk(self.embed(images, camera, view))
-        features = self.global_branch(tokens).unsqueeze(1)
+        features: Tensor = self.global_branch(tokens).unsqueeze(1)
         if self.local_branch is None:
             return features
         return torch.cat([features, self.local_branch(tokens, self.parts)], dim=1)

@@ -48,7 +48,7 @@ class OverlapPatchEmbed(nn.Module):
         embed_dim: int = 768,
         bias: bool = True,
         stride: int | None = None,
-        **unused: Any,  # noqa: ANN401  (timm hands over options of its own patch embedding)
+        **unused: Any,
     ) -> None:
         super().__init__()
         self.img_size: Size = (img_size, img_size) if isinstance(img_size, int) else (img_size[0], img_size[1])
@@ -78,8 +78,8 @@ class OverlapPatchEmbed(nn.Module):
         if tuple(images.shape[-2:]) != self.img_size:
             height, width = images.shape[-2:]
             raise ValueError(
-                f"the model takes images of {self.img_size[0]}x{self.img_size[1]} (height x width), got {height}x{width}; "
-                "resize them, or build the model with image_size to match"
+                f"the model takes images of {self.img_size[0]}x{self.img_size[1]} (height x width), got "
+                f"{height}x{width}; resize them, or build the model with image_size to match"
             )
         tokens: Tensor = self.proj(images)  # (B, D, rows, columns)
         return torch.flatten(tokens, 2).transpose(1, 2)  # (B, N, D)

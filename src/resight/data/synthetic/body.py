@@ -108,9 +108,9 @@ def _arm(shape: BodyShape, pose: Pose, side: int, base_y: float) -> tuple[Point3
     sign = 1.0 if side == RIGHT else -1.0
     angle = -pose.swing * math.sin(pose.phase + side * math.pi) + pose.lifts[side]
     forearm = angle + pose.elbows[side]
-    x = sign * (shape.shoulder + 0.004)
+    x = sign * (shape.shoulder - 0.008)
     z = pose.lean
-    elbow = (x + sign * 0.022, base_y - 0.162 * math.cos(angle), z + 0.162 * math.sin(angle))
+    elbow = (x + sign * 0.03, base_y - 0.162 * math.cos(angle), z + 0.162 * math.sin(angle))
     inward = 0.03 * min(pose.elbows[side], 1.6)
     wrist = (
         elbow[0] - sign * inward,
@@ -135,7 +135,7 @@ def build_skeleton(shape: BodyShape, pose: Pose) -> Skeleton:
     lift = ANKLE_HEIGHT - min(leg[2][1] for leg in legs)  # the lower ankle comes to its standing height
     left, right = ([(x, y + lift, z) for x, y, z in leg] for leg in legs)
     drop = lift - shape.leg
-    arms = [_arm(shape, pose, side, SHOULDER_Y - 0.022 + drop) for side in (LEFT, RIGHT)]
+    arms = [_arm(shape, pose, side, SHOULDER_Y - 0.032 + drop) for side in (LEFT, RIGHT)]
     return Skeleton(
         hips=(left[0], right[0]),
         knees=(left[1], right[1]),

@@ -124,7 +124,7 @@ def sample_cameras(rng: np.random.Generator, count: int) -> list[Camera]:
 def _sample_camera(rng: np.random.Generator, shares: list[float], scene: SceneKind) -> Camera:
     heading, warmth, exposure, saturation, lines = shares
     warm = 2.0 * warmth - 1.0
-    tint = between(rng, -0.07, 0.07)
+    tint = between(rng, -0.03, 0.03)
     pitch = between(rng, 0.05, 0.42)
     first = pick(rng, _STANDING)
     return Camera(
@@ -133,15 +133,15 @@ def _sample_camera(rng: np.random.Generator, shares: list[float], scene: SceneKi
         heading_spread=between(rng, 0.25, 0.55),
         pitch=pitch,
         perspective=0.05 + 0.5 * pitch * between(rng, 0.3, 1.0),
-        gains=(1.0 + 0.2 * warm, 1.0 + tint, 1.0 - 0.26 * warm),
-        saturation=0.45 + 0.8 * saturation,
-        exposure=0.62 * (1.5 / 0.62) ** exposure,
-        gamma=between(rng, 0.8, 1.3),
-        haze=pick(rng, (0.0, between(rng, 4.0, 40.0))),
+        gains=(1.0 + 0.08 * warm, 1.0 + tint, 1.0 - 0.11 * warm),
+        saturation=0.65 + 0.5 * saturation,
+        exposure=0.8 * (1.27 / 0.8) ** exposure,
+        gamma=between(rng, 0.88, 1.18),
+        haze=pick(rng, (0.0, between(rng, 4.0, 25.0))),
         blur=between(rng, 0.2, 0.9),
         motion=between(rng, 0.05, 0.25),
         lines=44.0 + 84.0 * lines,
-        noise=between(rng, 1.5, 7.0),
+        noise=between(rng, 1.5, 6.0),
         jpeg_quality=int(rng.integers(60, 93)),
         light=between(rng, -1.0, 1.0),
         contrast=between(rng, 0.45, 1.0),

@@ -11,7 +11,7 @@ Flat: TypeAlias = list[float]  # x0, y0, x1, y1, ... in pixels of the finished c
 
 SUPERSAMPLING = 2
 NEUTRAL = 165  # shade level that leaves a colour as it is; the range 0..255 is a factor 0..1.55
-_ARC = [(math.cos(step * math.pi / 4.0), math.sin(step * math.pi / 4.0)) for step in range(5)]
+_ARC = [(math.cos(step * math.pi / 3.0), math.sin(step * math.pi / 3.0)) for step in range(4)]
 
 
 class Canvas:
@@ -76,11 +76,10 @@ def capsule(ax: float, ay: float, ar: float, bx: float, by: float, br: float) ->
     dx, dy = bx - ax, by - ay
     length = math.hypot(dx, dy) or 1.0
     ux, uy = dx / length, dy / length
+    # half a turn around b, then half a turn around a
     points: Flat = []
-    for cos, sin in _ARC:  # half a turn around b, then half a turn around a
-        points.append(bx + br * (sin * ux - cos * uy))
-        points.append(by + br * (sin * uy + cos * ux))
     for cos, sin in _ARC:
-        points.append(ax + ar * (cos * uy - sin * ux))
-        points.append(ay - ar * (cos * ux + sin * uy))
+        points += (bx + br * (sin * ux - cos * uy), by + br * (sin * uy + cos * ux))
+    for cos, sin in _ARC:
+        points += (ax + ar * (cos * uy - sin * ux), ay - ar * (cos * ux + sin * uy))
     return points

@@ -139,6 +139,8 @@ def sample_outfit(rng: np.random.Generator) -> Outfit:
         side=pick(rng, (-1, 1)),
         size=between(rng, 0.8, 1.25),
     )
-    shoes = pick(rng, ((30, 28, 28), (226, 224, 220), (96, 70, 48), (120, 120, 124), upper_colour(rng)), (9, 6, 3, 3, 3))
+    shoes = pick(
+        rng, ((30, 28, 28), (226, 224, 220), (96, 70, 48), (120, 120, 124), upper_colour(rng)), (9, 6, 3, 3, 3)
+    )
     soles = (222, 220, 214) if chance(rng, 0.4) else (38, 34, 32)
     return Outfit(upper=upper, lower=lower, shoes=shoes, soles=soles, bag=bag)

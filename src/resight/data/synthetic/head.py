@@ -46,7 +46,7 @@ def draw_head(canvas: Canvas, person: Person, skeleton: Skeleton, view: View) ->
         canvas.disc(x, y, rx, ry, person.hair, int(NEUTRAL * 0.8))
     if cos > -0.5:
         _draw_face(canvas, person, view, (x, y), (rx, ry))
-    canvas.shadow(x + 0.35 * view.light * rx, y - 0.1 * ry, 0.5 * rx, 0.6 * ry, int(NEUTRAL * 1.06))
+    canvas.shadow(x + 0.35 * view.light * rx, y - 0.1 * ry, 0.4 * rx, 0.55 * ry, int(NEUTRAL * 0.98))
     if person.hair_style == "bun":
         canvas.disc(x - 0.8 * rx * sin, y - 0.75 * ry, 0.5 * rx, 0.42 * ry, person.hair, int(NEUTRAL * 0.8))
     elif person.hair_style == "ponytail" and (cos < 0.3 or abs(sin) > 0.4):
@@ -63,9 +63,9 @@ def _draw_face(
     (x, y), (rx, ry) = centre, radii
     cos, sin = view.cos, view.sin
     shown = min(1.0, (cos + 0.5) / 1.1)  # 0 when the face begins to turn away
-    wide = rx * (0.35 + 0.5 * shown)
-    fx, fy = x + sin * (rx - wide * 0.95), y + 0.2 * ry
-    canvas.disc(fx, fy, wide, 0.8 * ry, person.skin)
+    wide = rx * (0.35 + 0.42 * shown)
+    fx, fy = x + sin * (rx - wide * 0.95), y + 0.24 * ry
+    canvas.disc(fx, fy, wide, 0.74 * ry, person.skin, int(NEUTRAL * 0.86))
     if cos > 0.2:  # the shadow of the eyes, and of the chin
         canvas.shadow(fx + 0.15 * rx * sin, fy - 0.15 * ry, wide * 0.75, 0.11 * ry, int(NEUTRAL * 0.62))
     if person.hair_style == "long":

@@ -1,7 +1,7 @@
 """Arms and legs: tapered capsules with sleeves, trousers, shoes and hands."""
 
 from resight.data.synthetic.body import LEFT, Point3, Skeleton
-from resight.data.synthetic.canvas import Canvas, capsule
+from resight.data.synthetic.canvas import NEUTRAL, Canvas, capsule
 from resight.data.synthetic.palette import Colour, scale
 from resight.data.synthetic.person import Person
 from resight.data.synthetic.view import View
@@ -29,9 +29,12 @@ def draw_limb(
     (ax, ay), (bx, by) = view.project(ends[0]), view.project(ends[1])
     ar, br = radii[0] * view.scale, radii[1] * view.scale
     outline = capsule(ax, ay, ar, bx, by, br)
+    if level < 0.9 * NEUTRAL:  # a far limb lies in the body's shadow: flat
+        canvas.solid(outline, colour, int(level * (1.0 - 0.2 * view.contrast)))
+        return
     canvas.solid(outline, colour, int(level * (1.0 - 0.34 * view.contrast)))
-    shift = 0.4 * view.light
-    canvas.tone(capsule(ax + shift * ar, ay, 0.55 * ar, bx + shift * br, by, 0.55 * br), level)
+    left, right = 0.4 * view.light - 0.55, 0.4 * view.light + 0.55  # the lit part, in radii across the picture
+    canvas.tone([ax + left * ar, ay, ax + right * ar, ay, bx + right * br, by, bx + left * br, by], level)
 
 
 def draw_leg(canvas: Canvas, person: Person, skeleton: Skeleton, side: int, view: View, level: int) -> None:
@@ -105,7 +108,7 @@ def draw_arm(canvas: Canvas, person: Person, skeleton: Skeleton, view: View, sid
     """
     upper, limb = person.outfit.upper, person.shape.limb
     shoulder, elbow, wrist = skeleton.shoulders[side], skeleton.elbows[side], skeleton.wrists[side]
-    thick, middle, thin = 0.034 * limb, 0.027 * limb, 0.019 * limb
+    thick, middle, thin = 0.031 * limb, 0.026 * limb, 0.019 * limb
     hx, hy = view.project(between_points(elbow, wrist, 1.14))
     canvas.disc(hx, hy, 0.02 * view.scale, 0.025 * view.scale, person.skin, int(level * 0.9))
     loose = 1.0 + 0.9 * max(0.0, upper.looseness - 1.0)

@@ -34,7 +34,14 @@ _CLOTHES: tuple[tuple[Colour, float, float], ...] = (
 _COLOURS = [colour for colour, _, _ in _CLOTHES]
 _ABOVE = [weight for _, weight, _ in _CLOTHES]
 _BELOW = [weight for _, _, weight in _CLOTHES]
-_SKINS: tuple[Colour, ...] = ((236, 196, 168), (222, 176, 144), (200, 150, 116), (160, 112, 82), (112, 76, 56), (78, 54, 42))
+_SKINS: tuple[Colour, ...] = (
+    (236, 196, 168),
+    (222, 176, 144),
+    (200, 150, 116),
+    (160, 112, 82),
+    (112, 76, 56),
+    (78, 54, 42),
+)
 _SKIN_WEIGHTS = (4, 6, 4, 2, 2, 1)
 _HAIRS: tuple[Colour, ...] = ((24, 20, 20), (52, 38, 30), (96, 68, 44), (168, 134, 86), (140, 138, 136), (120, 50, 34))
 _HAIR_WEIGHTS = (9, 7, 4, 2, 2, 1)

@@ -46,7 +46,7 @@ def sample_framing(camera: Camera, rng: np.random.Generator) -> Framing:
         The framing.
     """
     wobble = [float(value) * camera.jitter for value in rng.normal(0.0, 1.0, 3)]
-    height, centre, feet = 0.88 + 0.03 * wobble[0], 0.5 + 0.035 * wobble[1], 0.95 + 0.018 * wobble[2]
+    height, centre, feet = 0.92 + 0.03 * wobble[0], 0.5 + 0.035 * wobble[1], 0.965 + 0.016 * wobble[2]
     if chance(rng, camera.cut):
         end = pick(rng, ("feet", "feet", "head", "side"))
         if end == "feet":

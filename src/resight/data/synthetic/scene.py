@@ -1,5 +1,6 @@
 """The place behind the people: one wide picture per camera, drawn once and cut for every crop."""
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from resight.data.synthetic.camera import Camera, SceneKind
 from resight.data.synthetic.canvas import SUPERSAMPLING
 from resight.data.synthetic.chance import between, chance, pick
-from resight.data.synthetic.palette import Colour, jitter, scale, upper_colour
+from resight.data.synthetic.palette import Colour, jitter, mix, scale, upper_colour
 
 _GROUNDS: dict[SceneKind, tuple[Colour, Colour]] = {  # ground, wall
     "street": ((104, 104, 106), (150, 138, 124)),
@@ -18,6 +19,13 @@ _GROUNDS: dict[SceneKind, tuple[Colour, Colour]] = {  # ground, wall
     "shops": ((140, 132, 126), (92, 82, 80)),
     "carpark": ((88, 90, 94), (128, 132, 136)),
 }
+_MATERIALS: tuple[Colour, ...] = (
+    *(ground for ground, _ in _GROUNDS.values()),
+    (66, 64, 64),
+    (128, 108, 92),
+    (196, 192, 184),
+)
+_SIZE_STEP = 64  # pixels of a finished crop
 _HORIZON = 0.42  # of the scene's height
 
 
@@ -33,7 +41,9 @@ def cut_background(camera: Camera, rng: np.random.Generator, image_size: tuple[i
         A new RGB image, `SUPERSAMPLING` times as large as `image_size`.
     """
     height, width = image_size[0] * SUPERSAMPLING, image_size[1] * SUPERSAMPLING
-    scene = _draw_scene(camera.scene, camera.scene_seed, width * 6, height * 3 // 2)
+    step = _SIZE_STEP * SUPERSAMPLING
+    unit = step * math.ceil(max(height, width / 2.0) / step)  # few sizes, so that odd boxes share one scene
+    scene = _draw_scene(camera.scene, camera.scene_seed, unit * 3, unit * 3 // 2)
     left = int(rng.integers(scene.width - width))
     # A camera that looks down has its horizon high in the picture.
     lowest = scene.height - height
@@ -44,12 +54,12 @@ def cut_background(camera: Camera, rng: np.random.Generator, image_size: tuple[i
 @lru_cache(maxsize=32)
 def _draw_scene(kind: SceneKind, seed: int, width: int, height: int) -> Image.Image:
     rng = np.random.default_rng([seed, 7])
-    ground, wall = (jitter(rng, colour, 12.0) for colour in _GROUNDS[kind])
-    image = Image.new("RGB", (width, height), wall)
+    ground, wall = (scale(jitter(rng, colour, 4.0), between(rng, 0.85, 1.15)) for colour in _GROUNDS[kind])
+    image = Image.new("RGB", (width, height), ground)
     pen = ImageDraw.Draw(image)
     horizon = int(height * _HORIZON)
+    _draw_patches(pen, rng, ground, (width, height, horizon))
     _draw_wall(pen, rng, kind, wall, (width, horizon))
-    pen.rectangle((0, horizon, width, height), fill=ground)
     _draw_ground(pen, rng, kind, ground, (width, height, horizon))
     for _ in range(9):
         _draw_object(pen, rng, kind, (width, height, horizon))
@@ -73,12 +83,30 @@ def _draw_wall(
             pen.rectangle((x, horizon * 0.4, x + horizon // 14, horizon), fill=(78, 62, 48))
         else:
             pen.rectangle((x, 0, x + step, horizon), fill=shade)
-            glass = upper_colour(rng) if kind == "shops" else jitter(rng, (70, 84, 98), 22.0)
+            glass = (
+                mix(upper_colour(rng), (90, 92, 98), 0.65)
+                if kind == "shops"
+                else scale(jitter(rng, (74, 82, 92), 6.0), between(rng, 0.6, 1.5))
+            )
             inset = step // 7
             pen.rectangle((x + inset, horizon * 0.22, x + step - inset, horizon * 0.82), fill=glass)
             if kind in ("shops", "street"):
-                pen.rectangle((x, horizon * 0.08, x + step, horizon * 0.17), fill=upper_colour(rng))
+                pen.rectangle((x, horizon * 0.08, x + step, horizon * 0.17), fill=mix(upper_colour(rng), wall, 0.55))
             pen.line((x, 0, x, horizon), fill=scale(wall, 0.5), width=max(1, horizon // 40))
+        x += step
+
+
+def _draw_patches(
+    pen: ImageDraw.ImageDraw, rng: np.random.Generator, ground: Colour, size: tuple[int, int, int]
+) -> None:
+    """Other materials side by side with the ground's own: places in one camera differ, cameras share materials."""
+    width, height, horizon = size
+    x = 0
+    while x < width:
+        step = int(height * between(rng, 0.2, 0.8))
+        colour = scale(ground if chance(rng, 0.35) else pick(rng, _MATERIALS), between(rng, 0.75, 1.2))
+        slope = int(height * between(rng, -0.3, 0.3))
+        pen.polygon((x, horizon, width, horizon, width, height, x + slope, height), fill=colour)
         x += step
 
 
@@ -110,11 +138,11 @@ def _draw_ground(
 def _draw_object(
     pen: ImageDraw.ImageDraw, rng: np.random.Generator, kind: SceneKind, size: tuple[int, int, int]
 ) -> None:
-    """A parked car, a bench, a bin, a pillar, a plant or a far person."""
+    """A parked car, a bin, a pillar or a planter; no person, so that an empty place is empty."""
     width, height, horizon = size
     x, y = between(rng, 0.0, width), horizon + (height - horizon) * between(rng, 0.02, 0.3)
     unit = height * between(rng, 0.2, 0.32)
-    what = pick(rng, ("car", "car", "bin", "person") if kind in ("street", "carpark") else ("bin", "pillar", "person"))
+    what = pick(rng, ("car", "car", "bin", "plant") if kind in ("street", "carpark") else ("bin", "pillar", "plant"))
     colour = upper_colour(rng)
     if what == "car":
         pen.rounded_rectangle((x, y - 0.5 * unit, x + 2.2 * unit, y), 0.15 * unit, fill=colour)
@@ -129,9 +157,10 @@ def _draw_object(
     elif what == "pillar":
         pen.rectangle((x, 0, x + 0.3 * unit, y), fill=scale(colour, 0.8) if chance(rng, 0.4) else (138, 136, 132))
     else:
-        pen.rectangle((x, y - 0.55 * unit, x + 0.22 * unit, y), fill=scale(upper_colour(rng), 0.8))
-        pen.rectangle((x - 0.02 * unit, y - 1.0 * unit, x + 0.24 * unit, y - 0.5 * unit), fill=colour)
-        pen.ellipse((x + 0.03 * unit, y - 1.25 * unit, x + 0.2 * unit, y - unit), fill=(120, 92, 78))
+        pen.rectangle((x, y - 0.3 * unit, x + 0.7 * unit, y), fill=(126, 112, 98))
+        for _ in range(6):
+            cx, cy, r = x + unit * between(rng, 0.0, 0.7), y - unit * between(rng, 0.3, 0.6), 0.16 * unit
+            pen.ellipse((cx - r, cy - r, cx + r, cy + r), fill=scale((74, 100, 58), between(rng, 0.6, 1.2)))
 
 
 def _add_texture(image: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -139,7 +168,7 @@ def _add_texture(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     pixels = np.asarray(image, dtype=np.float32)
     height, width = pixels.shape[:2]
     light = np.ones((height, width), dtype=np.float32)
-    for cells, strength in ((5, 0.14), (22, 0.08), (90, 0.07)):
+    for cells, strength in ((5, 0.2), (22, 0.1), (90, 0.07)):
         coarse = rng.normal(1.0, strength, (cells, cells * 4)).astype(np.float32)
         light *= np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BILINEAR))
     return Image.fromarray(np.clip(pixels * light[:, :, None], 0, 255).astype(np.uint8))

@@ -20,10 +20,10 @@ def trunk_rings(person: Person, skeleton: Skeleton) -> list[Ring]:
     waist_y = hip_y + 0.42 * (neck_y - hip_y)
     depth = shape.chest_depth
     rings = [
-        Ring(neck_y, lean, 0.055, 0.04),
-        Ring(neck_y - 0.022, lean, shape.shoulder * 0.92, depth * 0.75),
-        Ring(neck_y - 0.055, lean, shape.shoulder * 1.02, depth),
-        Ring(neck_y - 0.13, lean, shape.shoulder * 0.94 * loose**0.5, depth * 1.08 * loose),
+        Ring(neck_y, lean, 0.042, 0.036),
+        Ring(neck_y - 0.026, lean, shape.shoulder * 0.84, depth * 0.75),
+        Ring(neck_y - 0.06, lean, shape.shoulder * 0.98, depth),
+        Ring(neck_y - 0.13, lean, shape.shoulder * 0.92 * loose**0.5, depth * 1.08 * loose),
         Ring(waist_y, lean * 0.5, shape.waist * loose, depth * 0.9 * loose),
         Ring(hip_y + 0.01, 0.0, shape.hip * loose, depth * 1.05 * loose),
     ]

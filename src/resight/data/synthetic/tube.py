@@ -49,8 +49,8 @@ class Tube:
         self._heights = [(top - ring.y) / (top - bottom) for ring in rings]
         self._view = view
 
-    def point(self, v: float, t: float) -> tuple[float, float]:
-        """Pixel of the garment's point at height v (0..1) and picture angle t."""
+    def _row(self, v: float) -> tuple[float, float, float, float]:
+        """The ring at height v (0..1), between two given ones."""
         heights, rings = self._heights, self._rings
         index = 0
         while index < len(heights) - 2 and v > heights[index + 1]:
@@ -58,21 +58,24 @@ class Tube:
         share = (v - heights[index]) / (heights[index + 1] - heights[index])
         x0, y0, a0, d0 = rings[index]
         x1, y1, a1, d1 = rings[index + 1]
-        sin, cos = math.sin(t), math.cos(t)
-        x = x0 + (x1 - x0) * share + (a0 + (a1 - a0) * share) * sin
-        return x, y0 + (y1 - y0) * share + (d0 + (d1 - d0) * share) * cos
+        return x0 + (x1 - x0) * share, y0 + (y1 - y0) * share, a0 + (a1 - a0) * share, d0 + (d1 - d0) * share
 
     def patch(self, t0: float, t1: float, v0: float, v1: float) -> Flat:
         """Outline of the part between two picture angles and two heights."""
-        rows = [v0, *(height for height in self._heights if v0 < height < v1), v1]
-        middle = (t0 + t1) / 2.0
+        rows = [self._row(v0)]
+        rows += [ring for ring, height in zip(self._rings, self._heights, strict=True) if v0 < height < v1]
+        rows.append(self._row(v1))
+        sin0, cos0, sin1, cos1 = math.sin(t0), math.cos(t0), math.sin(t1), math.cos(t1)
+        sin, cos = math.sin((t0 + t1) / 2.0), math.cos((t0 + t1) / 2.0)
         points: Flat = []
-        for v in rows:
-            points.extend(self.point(v, t0))
-        points.extend(self.point(v1, middle))
-        for v in reversed(rows):
-            points.extend(self.point(v, t1))
-        points.extend(self.point(v0, middle))
+        for x, y, across, dip in rows:
+            points += (x + across * sin0, y + dip * cos0)
+        x, y, across, dip = rows[-1]
+        points += (x + across * sin, y + dip * cos)
+        for x, y, across, dip in reversed(rows):
+            points += (x + across * sin1, y + dip * cos1)
+        x, y, across, dip = rows[0]
+        points += (x + across * sin, y + dip * cos)
         return points
 
     def band(self, v0: float, v1: float) -> Flat:
@@ -94,7 +97,6 @@ class Tube:
         dark = int(level * (1.0 - 0.42 * view.contrast))
         canvas.tone(outline, dark)
         middle = 0.75 * view.light
-        canvas.tone(self.patch(max(-1.3, middle - 1.0), min(1.3, middle + 1.0), 0.0, 1.0), (dark + level) // 2)
-        canvas.tone(self.patch(max(-1.2, middle - 0.65), min(1.2, middle + 0.65), 0.0, 1.0), level)
+        canvas.tone(self.patch(max(-1.25, middle - 0.8), min(1.25, middle + 0.8), 0.0, 1.0), level)
         bright = int(level * (1.0 + 0.16 * view.contrast))
         canvas.tone(self.patch(middle - 0.25, middle + 0.25, 0.05, 0.8), bright)

@@ -1,12 +1,12 @@
 """From body coordinates to pixels, for a body seen at a yaw by a camera that looks down on it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from resight.data.synthetic.body import Point3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class View:
     """How one body falls on the crop.
 
@@ -32,29 +32,23 @@ class View:
     light: float
     contrast: float
 
-    @property
-    def cos(self) -> float:
-        """Cosine of the yaw: 1 towards the camera, -1 away from it."""
-        return math.cos(self.yaw)
+    cos: float = field(init=False)  # of the yaw: 1 towards the camera, -1 away from it
+    sin: float = field(init=False)  # of the yaw: 1 to the right of the picture, -1 to the left
+    _cos_pitch: float = field(init=False)
+    _sin_pitch: float = field(init=False)
 
-    @property
-    def sin(self) -> float:
-        """Sine of the yaw: 1 to the right of the picture, -1 to the left."""
-        return math.sin(self.yaw)
+    def __post_init__(self) -> None:
+        self.cos, self.sin = math.cos(self.yaw), math.sin(self.yaw)
+        self._cos_pitch, self._sin_pitch = math.cos(self.pitch), math.sin(self.pitch)
 
     def project(self, point: Point3) -> tuple[float, float]:
         """Pixel (x, y) of a point of the body."""
         x, y, z = point
-        cos, sin = math.cos(self.yaw), math.sin(self.yaw)
-        across = z * sin - x * cos
-        near = z * cos + x * sin
-        up = y * math.cos(self.pitch) - near * math.sin(self.pitch)
+        across = z * self.sin - x * self.cos
+        near = z * self.cos + x * self.sin
+        up = y * self._cos_pitch - near * self._sin_pitch
         grow = self.scale * (1.0 + self.perspective * (up - 0.5))
         return self.centre_x + across * grow + self.roll * up * self.scale, self.foot_y - up * self.scale
-
-    def depth(self, point: Point3) -> float:
-        """How near the camera a point is, in body heights from the body's axis."""
-        return point[2] * math.cos(self.yaw) + point[0] * math.sin(self.yaw)
 
     def grow(self, y: float) -> float:
         """Pixels per body height across the picture, at height y."""

@@ -1,0 +1,70 @@
+"""`resight`: the commands, and how errors reach the user."""
+
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from resight._version import __version__
+from resight.cli import data, demo, embed, evaluate, recipes, train
+from resight.cli.console import error, is_debug
+
+app = typer.Typer(
+    name="resight",
+    help="Object re-identification: is this person, vehicle or animal one that was seen before?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with: resight demo",
+)
+app.command()(demo.demo)
+app.add_typer(data.app, name="data")
+app.command()(recipes.recipes)
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.command()(embed.embed)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        print(f"resight {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log what happens.")] = False,
+) -> None:
+    if debug:
+        os.environ["RESIGHT_DEBUG"] = "1"
+        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+
+
+def main() -> None:
+    """Runs the command line; exit codes: 0 done, 1 an error that is explained, 2 wrong usage, 130 interrupted."""
+    from resight.errors import ResightError
+
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        error("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (ResightError, OSError, ValueError) as problem:
+        if is_debug():
+            raise
+        error(str(problem) or type(problem).__name__)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Data sets whose file names say everything: one folder for each split, identity and camera in each name."""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from resight.data.convert.folders import first_few, folder_names, image_names, require_folder
+from resight.data.manifest import Manifest
+from resight.errors import DataError
+
+_logger = logging.getLogger(__name__)
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+_COLUMNS = ("image", "pid", "camid", "split", "junk")
+_NUMBERS = ("sequence", "frame")
+
+
+def convert_named_files(
+    folder: str | Path,
+    folders: Mapping[str, str],
+    pattern: re.Pattern[str],
+    example: str,
+    *,
+    strict: bool = True,
+    suffixes: Sequence[str] = SUFFIXES,
+) -> Manifest:
+    """Manifest of a data set with one folder for each split and names that hold identity and camera.
+
+    Args:
+        folder: holds at least one of the folders named in `folders`; the manifest has the splits of those that exist.
+        folders: folder name -> split, in the order that the rows shall have.
+        pattern: matched from the start of the base name. Groups `pid` and `camid` are needed, `sequence` and `frame`
+            give columns of whole numbers if any name has them.
+        example: a good file name, for messages.
+        strict: raise if a name does not match; otherwise leave the file out and log their number as a warning.
+        suffixes: other files are left out without a word.
+
+    Raises:
+        DataError: if none of the folders exists, one of them holds no image, or a name does not match.
+    """
+    root = require_folder(folder, "a data set")
+    present = [name for name in folders if (root / name).is_dir()]
+    if not present:
+        found = first_few(folder_names(root)) or "none"
+        raise DataError(f"{root}: expected at least one of the folders {', '.join(folders)}; folders found: {found}")
+    if len(present) < len(folders):
+        absent = ", ".join(name for name in folders if name not in present)
+        _logger.warning("%s: no folder %s; the manifest has the other splits only", root, absent)
+    columns: dict[str, list[Any]] = {name: [] for name in (*_COLUMNS, *_NUMBERS)}
+    odd: list[str] = []
+    for name in present:
+        files = image_names(root / name, suffixes)
+        if not files:
+            raise DataError(f"{root / name}: expected images ({', '.join(suffixes)}), came none; is the copy complete?")
+        odd += _add_rows(columns, name, files, folders[name], pattern)
+    if odd:
+        text = f"{root}: {len(odd):,} file names do not look like {example}: {first_few(odd)}"
+        if strict:
+            raise DataError(f"{text}; remove these files, or pass strict=False to leave them out")
+        _logger.warning("%s; they are left out", text)
+    if not columns["image"]:
+        raise DataError(f"{root}: not one file name looks like {example}; is this data set in another layout?")
+    for number in _NUMBERS:
+        if all(value is None for value in columns[number]):
+            del columns[number]
+    manifest = Manifest.from_columns(columns, root)
+    manifest.require_valid()
+    return manifest
+
+
+def _add_rows(
+    columns: dict[str, list[Any]], folder: str, files: Sequence[str], split: str, pattern: re.Pattern[str]
+) -> list[str]:
+    """Append one row for each file name that matches; return the others, with their folder."""
+    odd = []
+    for file in files:
+        match = pattern.match(file)
+        if match is None:
+            odd.append(f"{folder}/{file}")
+            continue
+        parts = match.groupdict()
+        is_junk = parts["pid"] == "-1"
+        columns["image"].append(f"{folder}/{file}")
+        columns["pid"].append(None if is_junk else parts["pid"])
+        columns["camid"].append(str(int(parts["camid"])))
+        columns["split"].append(split)
+        columns["junk"].append(is_junk)
+        for number in _NUMBERS:
+            value = parts.get(number)
+            columns[number].append(None if value is None else int(value))
+    return odd

@@ -1,0 +1,146 @@
+"""Rows of a manifest as samples of a network, and batches of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from resight.data.decode import open_image
+from resight.data.manifest import Manifest
+from resight.data.transforms import EvalTransform, TrainTransform
+
+Draw = tuple[int, int]
+"""A row number, and the seed of its augmentation."""
+
+
+class Batch(NamedTuple):
+    """Samples of B rows.
+
+    images: (B, 3, H, W) float32. labels, cameras, views, rows: (B,) int64; -1 where unknown.
+    """
+
+    images: Tensor
+    labels: Tensor
+    cameras: Tensor
+    views: Tensor
+    rows: Tensor
+
+    def to(self, device: torch.device | str) -> "Batch":
+        return Batch(*(field.to(device, non_blocking=True) for field in self))
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the whole numbers stand for: training identities, cameras and views, each by its place in the tuple."""
+
+    identities: tuple[str, ...] = ()
+    cameras: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> "Vocabulary":
+        """All identities, cameras and views of a manifest (its training rows, usually)."""
+        return cls(tuple(manifest.identities()), tuple(manifest.cameras()), tuple(manifest.views()))
+
+
+class CropDataset(Dataset[Any]):
+    """Samples (image, label, camera, view, row) of a manifest.
+
+    Args:
+        manifest: the rows.
+        transform: for training or for evaluation. For training an index is a `Draw`, for evaluation a row number.
+        vocabulary: turns identities, cameras and views into numbers; what it does not know becomes -1.
+        keep: hold the decoded and resized crops of training in memory after their first use (3 * H * W bytes each).
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        transform: TrainTransform | EvalTransform,
+        vocabulary: Vocabulary,
+        *,
+        keep: bool = False,
+    ) -> None:
+        self.manifest = manifest
+        self.transform = transform
+        self.labels = manifest.codes("pid", vocabulary.identities)
+        self.cameras = manifest.codes("camid", vocabulary.cameras)
+        self.views = manifest.codes("viewid", vocabulary.views)
+        self._kept: dict[int, Tensor] | None = {} if keep else None
+
+    def __len__(self) -> int:
+        return len(self.manifest)
+
+    def __getitem__(self, index: int | Draw) -> tuple[Tensor, int, int, int, int]:
+        row, seed = index if isinstance(index, tuple) else (index, 0)
+        image = self._image(row, seed)
+        return image, int(self.labels[row]), int(self.cameras[row]), int(self.views[row]), row
+
+    def _image(self, row: int, seed: int) -> Tensor:
+        if isinstance(self.transform, EvalTransform):
+            return self.transform(self._open(row))
+        prepared = self._kept.get(row) if self._kept is not None else None
+        if prepared is None:
+            prepared = self.transform.prepare(self._open(row))
+            if self._kept is not None:
+                self._kept[row] = prepared
+        return self.transform.augment(prepared, seed)
+
+    def _open(self, row: int) -> Image.Image:
+        return open_image(self.manifest.image_path(row), self.manifest.box(row))
+
+
+class SeededBatches:
+    """Batches of row numbers with a seed for each place, for a `DataLoader`.
+
+    The seed of a sample depends on the run's seed, the epoch and its place in it; not on workers, not on what was drawn
+    before. So an epoch can be entered anywhere, and gives the same images.
+
+    Args:
+        batches: lists of row numbers.
+        seed: of the run.
+        epoch: from 0.
+        start: batches to skip.
+        rank: of this process; ranks augment differently.
+    """
+
+    def __init__(
+        self, batches: Sequence[Sequence[int]], *, seed: int, epoch: int, start: int = 0, rank: int = 0
+    ) -> None:
+        self.batches = batches
+        self.start = start
+        self.key = (seed, epoch, rank)
+
+    def __len__(self) -> int:
+        return max(len(self.batches) - self.start, 0)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        for number in range(self.start, len(self.batches)):
+            rows = self.batches[number]
+            seeds = np.random.SeedSequence((*self.key, number)).generate_state(len(rows), np.uint64)
+            yield [(int(row), int(seed >> np.uint64(1))) for row, seed in zip(rows, seeds, strict=True)]
+
+
+def collate(samples: Sequence[tuple[Tensor, int, int, int, int]]) -> Batch:
+    """One `Batch` of many samples."""
+    images, *numbers = zip(*samples, strict=True)
+    return Batch(torch.stack(images), *(torch.tensor(column) for column in numbers))
+
+
+def train_loader(dataset: CropDataset, batches: SeededBatches, *, workers: int = 0) -> DataLoader[Batch]:
+    """Augmented batches of one epoch, in the order given."""
+    return DataLoader(dataset, batch_sampler=batches, num_workers=workers, collate_fn=collate, pin_memory=_pin())
+
+
+def eval_loader(dataset: CropDataset, *, batch_size: int = 64, workers: int = 0) -> DataLoader[Batch]:
+    """Batches of all rows in order, the last one smaller."""
+    return DataLoader(dataset, batch_size=batch_size, num_workers=workers, collate_fn=collate, pin_memory=_pin())
+
+
+def _pin() -> bool:
+    return torch.cuda.is_available()

@@ -1,0 +1,189 @@
+"""From an RGB image to the network's input: the eval transform and the training augmentation.
+
+Both resize with Pillow (antialiased), bilinear for evaluation and bicubic for training, as the official code does.
+Chance comes from a generator that is passed in, so a crop's augmentation depends on nothing but its own seed.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import torchvision.transforms.v2.functional as TF
+from PIL import Image
+from torch import Tensor
+
+Size = tuple[int, int]
+Interpolation = Literal["bilinear", "bicubic"]
+Triple = tuple[float, float, float]
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+def resize(image: Image.Image, size: Size, interpolation: Interpolation) -> Tensor:
+    """(3, height, width) uint8, from an RGB image; `size` is (height, width)."""
+    resized = image.resize((size[1], size[0]), _FILTERS[interpolation])
+    return torch.from_numpy(np.array(resized)).permute(2, 0, 1).contiguous()
+
+
+def normalize(image: Tensor, mean: Triple, std: Triple) -> Tensor:
+    """(image / 255 - mean) / std per channel, float32, from (..., 3, H, W) uint8."""
+    center = torch.tensor(mean).view(3, 1, 1)
+    return (image.float() / 255 - center) / torch.tensor(std).view(3, 1, 1)
+
+
+@dataclass(frozen=True)
+class EvalTransform:
+    """Resize and normalise. Everything a stored model needs to read images again.
+
+    image_size: (height, width) in pixels. mean, std: per channel, for values 0..1. interpolation: of the resize.
+    """
+
+    image_size: Size
+    mean: Triple = (0.5, 0.5, 0.5)
+    std: Triple = (0.5, 0.5, 0.5)
+    interpolation: Interpolation = "bilinear"
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        """(3, H, W) float32."""
+        return normalize(resize(image, self.image_size, self.interpolation), self.mean, self.std)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class TrainTransform:
+    """The training augmentation, on an image that is already resized (`prepare`), from a seed.
+
+    Order: flip, affine, pad and crop, colour, grey, normalise, erase. The defaults are the official recipe, which has
+    no affine, colour or grey.
+
+    image_size: (height, width) in pixels. flip: probability. padding: black border in pixels, then a random crop of
+    the size. erase: probability of one random rectangle filled with Gaussian noise; erase_area: its share of the image.
+    brightness, contrast, saturation: factor drawn from 1 - x .. 1 + x. hue: shift drawn from -x .. x, of a full turn.
+    colour: probability that the four are applied. grey: probability of a grey image. rotation: degrees to either side.
+    translation: share of the side. zoom: scale factor drawn log-uniformly from 1 / (1 + x) .. 1 + x. shear: degrees.
+    affine: probability that these four are applied.
+
+    Source: released code of He et al. 2021, arXiv:2102.04378; erasing as timm's `RandomErasing(mode="pixel")`.
+    """
+
+    image_size: Size
+    mean: Triple = (0.5, 0.5, 0.5)
+    std: Triple = (0.5, 0.5, 0.5)
+    interpolation: Interpolation = "bicubic"
+    flip: float = 0.5
+    padding: int = 10
+    erase: float = 0.5
+    erase_area: tuple[float, float] = (0.02, 1 / 3)
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    colour: float = 1.0
+    grey: float = 0.0
+    rotation: float = 0.0
+    translation: float = 0.0
+    zoom: float = 0.0
+    shear: float = 0.0
+    affine: float = 1.0
+
+    def prepare(self, image: Image.Image) -> Tensor:
+        """The part without chance, (3, H, W) uint8: it may be kept and reused in every epoch."""
+        return resize(image, self.image_size, self.interpolation)
+
+    def augment(self, image: Tensor, seed: int) -> Tensor:
+        """(3, H, W) float32, from a prepared image. The same for the same seed."""
+        chance = _Chance(seed)
+        if chance.happens(self.flip):
+            image = image.flip(2)
+        image = self._affine(image, chance)
+        if self.padding:
+            image = _random_shift(image, self.padding, chance)
+        image = self._recolour(image, chance)
+        normal = normalize(image, self.mean, self.std)
+        if chance.happens(self.erase):
+            normal = erase_rectangle(normal, self.erase_area, chance)
+        return normal
+
+    def _affine(self, image: Tensor, chance: "_Chance") -> Tensor:
+        if not any((self.rotation, self.translation, self.zoom, self.shear)) or not chance.happens(self.affine):
+            return image
+        height, width = image.shape[-2:]
+        zoom = math.log1p(self.zoom)
+        moved: Tensor = TF.affine(
+            image,
+            angle=chance.between(-self.rotation, self.rotation),
+            translate=[
+                round(chance.between(-self.translation, self.translation) * width),
+                round(chance.between(-self.translation, self.translation) * height),
+            ],
+            scale=math.exp(chance.between(-zoom, zoom)),
+            shear=[chance.between(-self.shear, self.shear), 0.0],
+            interpolation=TF.InterpolationMode.BILINEAR,
+        )
+        return moved
+
+    def _recolour(self, image: Tensor, chance: "_Chance") -> Tensor:
+        if any((self.brightness, self.contrast, self.saturation, self.hue)) and chance.happens(self.colour):
+            image = TF.adjust_brightness(image, chance.factor(self.brightness))
+            image = TF.adjust_contrast(image, chance.factor(self.contrast))
+            image = TF.adjust_saturation(image, chance.factor(self.saturation))
+            if self.hue:
+                image = TF.adjust_hue(image, chance.between(-self.hue, self.hue))
+        if chance.happens(self.grey):
+            image = TF.rgb_to_grayscale(image, num_output_channels=3)
+        return image
+
+
+class _Chance:
+    """Draws from a seed of its own; torch's generator, so that noise and choices come from one stream."""
+
+    def __init__(self, seed: int) -> None:
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def between(self, low: float, high: float) -> float:
+        return low + (high - low) * float(torch.rand((), generator=self.generator))
+
+    def factor(self, spread: float) -> float:
+        return self.between(max(1 - spread, 0.0), 1 + spread)
+
+    def happens(self, probability: float) -> bool:
+        return probability > 0 and self.between(0, 1) < probability
+
+    def integer(self, low: int, high: int) -> int:
+        """From low to high, both included."""
+        return int(torch.randint(low, high + 1, (), generator=self.generator))
+
+
+def _random_shift(image: Tensor, padding: int, chance: _Chance) -> Tensor:
+    """Black border all round, then a crop of the old size at a random place."""
+    height, width = image.shape[-2:]
+    padded = F.pad(image, (padding, padding, padding, padding))
+    top, left = chance.integer(0, 2 * padding), chance.integer(0, 2 * padding)
+    return padded[:, top : top + height, left : left + width]
+
+
+def erase_rectangle(image: Tensor, area: tuple[float, float], chance: _Chance) -> Tensor:
+    """A copy with one rectangle of Gaussian noise; unchanged when 10 drawn rectangles do not fit.
+
+    Args:
+        image: (3, H, W) float, normalised.
+        area: smallest and largest share of the image.
+        chance: where the draws come from. The aspect is log-uniform in 0.3 .. 1 / 0.3.
+    """
+    _, height, width = image.shape
+    for _ in range(10):
+        pixels = chance.between(*area) * height * width
+        aspect = math.exp(chance.between(math.log(0.3), math.log(1 / 0.3)))
+        rows, columns = round(math.sqrt(pixels * aspect)), round(math.sqrt(pixels / aspect))
+        if rows < height and columns < width:
+            top, left = chance.integer(0, height - rows), chance.integer(0, width - columns)
+            image = image.clone()
+            image[:, top : top + rows, left : left + columns] = torch.randn(
+                3, rows, columns, generator=chance.generator
+            )
+            return image
+    return image

@@ -1,0 +1,116 @@
+"""The folder of a stored model: `model.safetensors` and `card.json`, which together rebuild it."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from resight._version import __version__
+from resight.data.transforms import EvalTransform
+from resight.errors import ModelFormatError
+from resight.models.registry import create_model
+from resight.models.reid import ReIDModel
+
+FORMAT_VERSION = 1
+WEIGHTS, CARD = "model.safetensors", "card.json"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of a stored model.
+
+    name: of the model, for `create_model`. settings: its other arguments. transform: of images. cameras, views: the
+    names behind the rows of its side-information table. flip: whether embeddings average an image and its mirror.
+    metrics: numbers it reached. about: whatever its maker says (data, licence, limits, recipe).
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    transform: EvalTransform
+    cameras: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
+    flip: bool = False
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self) -> ReIDModel:
+        """The network with fresh weights and without classifiers.
+
+        Raises:
+            ModelFormatError: if this version of resight cannot build it.
+        """
+        settings = dict(self.settings, num_classes=0)
+        settings["image_size"] = tuple(settings["image_size"])
+        try:
+            return create_model(self.name, **settings)
+        except (TypeError, ValueError) as error:
+            raise ModelFormatError(
+                f"this version of resight ({__version__}) cannot build the model that the card describes: {error}"
+            ) from error
+
+
+def write_model(folder: Path, model: nn.Module, card: ModelCard) -> None:
+    """Stores weights and card; classifiers are left out, since no embedding depends on them.
+
+    Each file is written beside its place and then moved there, the card last.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: value.detach().contiguous().cpu() for name, value in model.state_dict().items()}
+    state = {name: value for name, value in state.items() if ".classifier." not in name}
+    temporary = folder / f".{WEIGHTS}.{os.getpid()}.tmp"
+    save_file(state, temporary)
+    temporary.replace(folder / WEIGHTS)
+    content = {"format_version": FORMAT_VERSION, "resight_version": __version__, **asdict(card)}
+    temporary = folder / f".{CARD}.{os.getpid()}.tmp"
+    temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+    temporary.replace(folder / CARD)
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The card of a stored model.
+
+    Raises:
+        ModelFormatError: if the folder holds no model, or one of a newer format.
+    """
+    path = folder / CARD
+    if not path.is_file():
+        hint = f"; did you mean {folder / 'model'}?" if (folder / "model" / CARD).is_file() else ""
+        raise ModelFormatError(f"{folder} is no model folder: it has no {CARD}{hint}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content.pop("format_version")
+        content.pop("resight_version", None)
+        if version > FORMAT_VERSION:
+            raise ModelFormatError(
+                f"{path} has format {version}, newer than the {FORMAT_VERSION} known here; update resight"
+            )
+        transform: dict[str, Any] = content.pop("transform")
+        stored = {name: tuple(value) if isinstance(value, list) else value for name, value in transform.items()}
+        cameras, views = tuple(content.pop("cameras")), tuple(content.pop("views"))
+        return ModelCard(transform=EvalTransform(**stored), cameras=cameras, views=views, **content)
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFormatError(f"{path} is not a model card that can be read: {error!r}") from error
+
+
+def read_model(folder: Path) -> tuple[ReIDModel, ModelCard]:
+    """Network with its weights, in evaluation mode on the CPU, and its card.
+
+    Raises:
+        ModelFormatError: if a file is missing or damaged, or a weight is missing, unexpected or of another shape.
+    """
+    card = read_card(folder)
+    model = card.build()
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise ModelFormatError(f"{folder} has a card but no weights ({WEIGHTS}); copy the whole folder")
+    try:
+        model.load_state_dict(load_file(weights), strict=True)
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise ModelFormatError(f"{weights} does not fit its card or is damaged: {error}") from error
+    return model.eval(), card

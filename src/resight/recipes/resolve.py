@@ -1,0 +1,169 @@
+"""From a recipe's name or file, and overrides, to one validated recipe.
+
+All ways end here: a built-in recipe is a function, a user's own is a YAML file (`base:` and what differs), the command
+line overrides with `key=value`.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from resight.errors import RecipeError
+from resight.recipes.schema import TrainRecipe
+
+Nested = dict[str, Any]
+
+
+def load_recipe(source: str, overrides: Iterable[str] = ()) -> TrainRecipe:
+    """The recipe of that name, or in that YAML file, with overrides applied.
+
+    Args:
+        source: a name that `resight recipes` lists, or a path that ends in .yaml or .yml.
+        overrides: `section.key=value`, the value in YAML (`true`, `0.01`, `[256, 128]`, `null`).
+
+    Raises:
+        RecipeError: for an unknown name, key or value; near names are given.
+    """
+    changes = merge(parse_overrides(overrides), {})
+    return update(_from_file(Path(source)) if source.endswith((".yaml", ".yml")) else _built_in(source), changes)
+
+
+def update(recipe: TrainRecipe, changes: Mapping[str, Any]) -> TrainRecipe:
+    """A recipe with some values changed.
+
+    Args:
+        recipe: the base.
+        changes: nested as the recipe is: `{"model": {"stride": 12}}`.
+
+    Raises:
+        RecipeError: for an unknown key or an impossible value.
+    """
+    check_keys(changes)
+    try:
+        return TrainRecipe.model_validate(merge(recipe.model_dump(), changes))
+    except ValidationError as error:
+        lines = [f"{'.'.join(str(part) for part in item['loc'])}: {_explain(item)}" for item in error.errors()]
+        raise RecipeError("the recipe has impossible values\n  " + "\n  ".join(lines)) from error
+
+
+def parse_overrides(overrides: Iterable[str]) -> Nested:
+    """`["model.stride=12"]` as `{"model": {"stride": 12}}`.
+
+    Raises:
+        RecipeError: if one is not of the form key=value.
+    """
+    result: Nested = {}
+    for text in overrides:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            raise RecipeError(f"expected section.key=value, got {text!r}; for example: model.stride=12")
+        try:
+            parsed = yaml.safe_load(value) if value else None
+        except yaml.YAMLError as error:
+            raise RecipeError(f"{text!r}: the value is not valid YAML: {error}") from error
+        nested: Any = _number(parsed)
+        for part in reversed(key.split(".")):
+            nested = {part: nested}
+        check_keys(nested)
+        result = merge(result, nested)
+    return result
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Nested:
+    """A copy of nested dicts with others laid over it."""
+    result = dict(base)
+    for key, value in changes.items():
+        old = result.get(key)
+        result[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def known_keys(model: type[BaseModel] = TrainRecipe, prefix: str = "") -> list[str]:
+    """All dotted keys of a recipe."""
+    keys = []
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys += known_keys(field.annotation, f"{prefix}{name}.")
+        else:
+            keys.append(f"{prefix}{name}")
+    return keys
+
+
+def check_keys(changes: Mapping[str, Any], prefix: str = "") -> None:
+    """Raises RecipeError for the first key that no recipe has, naming the near ones."""
+    keys = known_keys()
+    for name, value in changes.items():
+        key = f"{prefix}{name}"
+        if any(known.startswith(f"{key}.") for known in keys):
+            if not isinstance(value, Mapping):
+                raise RecipeError(f"{key} is a section, not a value; it has {_below(key, keys)}")
+            check_keys(value, f"{key}.")
+        elif key not in keys:
+            raise RecipeError(f"a recipe has no key {key!r}; {_nearest(key, keys)}")
+
+
+def _from_file(path: Path) -> TrainRecipe:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RecipeError(f"there is no recipe file {path}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise RecipeError(f"{path}: expected a mapping of sections (model:, train:, ...), got {type(content).__name__}")
+    base = content.pop("base", None)
+    changes = {key: {} if value is None else value for key, value in content.items()}
+    try:
+        return update(TrainRecipe() if base is None else _built_in(str(base)), _numbers(changes))
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from error
+
+
+def _built_in(name: str) -> TrainRecipe:
+    from resight.recipes import RECIPES
+
+    if name not in RECIPES:
+        near = difflib.get_close_matches(name, RECIPES, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`resight recipes` lists them"
+        raise RecipeError(
+            f"there is no recipe named {name!r}; {hint} A recipe of your own is a file that ends in .yaml"
+        )
+    return RECIPES[name]()
+
+
+def _nearest(key: str, keys: list[str]) -> str:
+    last = key.rpartition(".")[2]
+    same_name = [known for known in keys if known.rpartition(".")[2] == last]
+    near = same_name or difflib.get_close_matches(key, keys, n=3, cutoff=0.5)
+    if not near:
+        by_name = {known.rpartition(".")[2]: known for known in keys}
+        near = [by_name[name] for name in difflib.get_close_matches(last, by_name, n=3)]
+    return f"did you mean {' or '.join(near)}?" if near else "`resight recipes NAME` prints all keys of a recipe"
+
+
+def _below(section: str, keys: list[str]) -> str:
+    return ", ".join(key for key in keys if key.startswith(f"{section}."))
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads `1e-4` as text; a person means a number."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _numbers(item) for key, item in value.items()}
+    return [_numbers(item) for item in value] if isinstance(value, list) else _number(value)
+
+
+def _explain(item: Any) -> str:
+    return f"{item['msg'].lower()}, got {item['input']!r}"

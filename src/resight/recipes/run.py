@@ -1,0 +1,184 @@
+"""Runs a recipe: data, model, training, evaluation, and the folder that holds what came out."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from torch import nn
+
+from resight.data.dataset import CropDataset, SeededBatches, Vocabulary, train_loader
+from resight.data.manifest import Manifest
+from resight.data.samplers import PKSampler
+from resight.errors import DataError
+from resight.evaluation import Report
+from resight.inference import Embedder, ModelCard, write_model
+from resight.models import ReIDModel
+from resight.recipes import build
+from resight.recipes.evaluation_set import EvaluationSet, Listener, report_numbers
+from resight.recipes.schema import TrainRecipe
+from resight.train import Hooks, RunFolder, SupervisedTask, Trainer, create_optimizer, parameter_groups
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run leaves. report, test and vectors (of query and gallery) are None for data without a test."""
+
+    folder: RunFolder
+    recipe: TrainRecipe
+    embedder: Embedder
+    report: Report | None
+    test: EvaluationSet | None
+    vectors: tuple[np.ndarray, np.ndarray] | None
+
+    @property
+    def num_parameters(self) -> int:
+        """Parameters that training had: encoder, necks and classifiers."""
+        return int(self.embedder.card.about["parameters"])
+
+    def numbers(self) -> dict[str, float]:
+        """Headline numbers, chance, speed and size."""
+        if self.report is None:
+            return {}
+        speeds = [row["images_per_second"] for row in self.folder.rows()]
+        return {
+            **report_numbers(self.report),
+            "chance_mean_ap": self.report.chance_mean_ap,
+            "images_per_second": float(np.median(speeds)),
+            "parameters": self.num_parameters,
+        }
+
+
+def train(recipe: TrainRecipe, folder: Path, *, resume: bool = False, listener: Listener | None = None) -> Outcome:
+    """Trains a recipe to its end and stores everything in the run folder.
+
+    Args:
+        recipe: with a data source.
+        folder: of the run; must be new or empty unless resumed.
+        resume: go on from the folder's last checkpoint, or start where there is none yet.
+        listener: whom to tell.
+
+    Raises:
+        ResightError: if the data, the recipe or the folder cannot be used, or the loss stops being finite.
+    """
+    listener = listener or Listener()
+    listener.on_stage("reading the data")
+    manifest = build.build_manifest(recipe)
+    rows = _training_rows(manifest)
+    test = EvaluationSet.of(manifest, recipe.evaluate, recipe.data)
+    vocabulary = build.build_vocabulary(recipe, rows)
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.train.seed)
+        model = build.build_model(recipe, vocabulary)
+    run = _run_folder(folder, recipe, resume)
+    trainer = _trainer(recipe, rows, vocabulary, model, run)
+    if resume and run.checkpoint.is_file():
+        trainer.resume()
+        if trainer.accelerator.is_main_process:
+            run.cut_rows(trainer.epoch)
+
+    card = _card(recipe, vocabulary, sum(parameter.numel() for parameter in model.parameters()))
+
+    def embedder_of(network: nn.Module) -> Embedder:
+        return Embedder(network, card, device=trainer.accelerator.device)  # type: ignore[arg-type]
+
+    def evaluate_now(network: nn.Module) -> Mapping[str, float]:
+        if test is None:
+            return {}
+        listener.on_stage("evaluating")
+        return report_numbers(test.report(*test.embed(embedder_of(network), listener)))
+
+    def on_row(row: dict[str, Any]) -> None:
+        run.log(row)
+        listener.on_row(row)
+
+    trainer.hooks = Hooks(on_row=on_row, on_step=listener.on_step, evaluate=evaluate_now)
+    listener.on_stage("training")
+    network = trainer.fit()
+    run.close()
+    return _finish(recipe, run, embedder_of(network), test, listener)
+
+
+def _run_folder(folder: Path, recipe: TrainRecipe, resume: bool) -> RunFolder:
+    """The folder, made by the first process alone."""
+    state = PartialState()
+    run = RunFolder(folder)
+    if state.is_main_process:
+        run = RunFolder.create(folder, build.dump_recipe(recipe), resume=resume)
+    state.wait_for_everyone()
+    return run
+
+
+def _finish(
+    recipe: TrainRecipe, run: RunFolder, embedder: Embedder, test: EvaluationSet | None, listener: Listener
+) -> Outcome:
+    """Evaluates the result and stores it with its numbers."""
+    report = vectors = None
+    if PartialState().is_main_process:
+        if test is not None:
+            listener.on_stage("evaluating")
+            vectors = test.embed(embedder, listener)
+            report = test.report(*vectors)
+            run.report_json.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
+            embedder.card = replace(embedder.card, metrics=report_numbers(report))
+        write_model(run.model, embedder.model, embedder.card)
+    PartialState().wait_for_everyone()
+    return Outcome(run, recipe, embedder, report, test, vectors)
+
+
+def _training_rows(manifest: Manifest) -> Manifest:
+    rows = manifest.split("train")
+    labelled = np.array([pid is not None for pid in rows.column("pid")])
+    if not labelled.any():
+        raise DataError("no training row has an identity (pid); supervised training needs labels")
+    return rows if labelled.all() else rows.select(labelled)
+
+
+def _trainer(recipe: TrainRecipe, rows: Manifest, vocabulary: Vocabulary, model: ReIDModel, run: RunFolder) -> Trainer:
+    optimizer = create_optimizer(
+        parameter_groups(model.named_parameters(), build.build_group_rule(recipe)),
+        recipe.optimizer.name,
+        momentum=recipe.optimizer.momentum,
+        betas=recipe.optimizer.betas,
+    )
+    trainer = Trainer(
+        SupervisedTask(model, build.build_loss(recipe)),
+        batches=lambda epoch, start: [],
+        optimizer=optimizer,
+        schedule=build.build_schedule(recipe.schedule, base_lr=recipe.optimizer.lr, epochs=recipe.train.epochs),
+        settings=build.build_loop_settings(recipe),
+        checkpoint=run.checkpoint,
+    )
+    rank, world_size = trainer.accelerator.process_index, trainer.accelerator.num_processes
+    dataset = CropDataset(rows, build.build_train_transform(recipe), vocabulary, keep=recipe.data.keep)
+    sampler = PKSampler(
+        dataset.labels,
+        ids_per_batch=recipe.sampler.ids_per_batch,
+        images_per_id=recipe.sampler.images_per_id,
+        seed=recipe.train.seed,
+        rank=rank,
+        world_size=world_size,
+    )
+
+    def batches(epoch: int, start: int) -> Any:
+        plan = SeededBatches(sampler.epoch(epoch), seed=recipe.train.seed, epoch=epoch, start=start, rank=rank)
+        return train_loader(dataset, plan, workers=recipe.data.workers)
+
+    trainer.batches = batches
+    return trainer
+
+
+def _card(recipe: TrainRecipe, vocabulary: Vocabulary, parameters: int) -> ModelCard:
+    return ModelCard(
+        name=recipe.model.name,
+        settings=build.model_settings(recipe.model, vocabulary),
+        transform=build.build_eval_transform(recipe),
+        cameras=vocabulary.cameras,
+        views=vocabulary.views,
+        flip=recipe.evaluate.flip,
+        about={"recipe": recipe.title, "identities": len(vocabulary.identities), "parameters": parameters},
+    )

@@ -1,0 +1,160 @@
+"""What a recipe may say: every setting of a run, typed, with its default.
+
+The defaults are those of the released TransReID code, ViT-B/16 at 256x128.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class Section(BaseModel, frozen=True, extra="forbid"):
+    """Base of all sections: unknown keys are errors, values cannot be changed."""
+
+
+class DataSection(Section):
+    """Where the images are.
+
+    source: a manifest (.parquet, .csv), or a folder that `format` names a converter for. format: name of the
+    converter; None: a manifest. both_directions: evaluate query against gallery and gallery against query, and report
+    the mean (for two-camera sets). workers: processes that load images. keep: hold resized training crops in memory.
+    """
+
+    source: Path | None = None
+    format: str | None = None
+    both_directions: bool = False
+    workers: int = Field(0, ge=0)
+    keep: bool = False
+
+
+class ModelSection(Section):
+    """The network; see `resight.models.create_model`.
+
+    side_information: which of the data's cameras and views get an embedding.
+    """
+
+    name: str = "vit_base"
+    image_size: tuple[int, int] = (256, 128)
+    patch_size: int = Field(16, ge=1)
+    stride: int = Field(16, ge=1)
+    side_information: Literal["none", "camera", "view", "both"] = "none"
+    side_coefficient: float = 3.0
+    jigsaw: bool = False
+    jigsaw_parts: int = Field(4, ge=1)
+    jigsaw_shift: int = Field(5, ge=1)
+    jigsaw_groups: int = Field(2, ge=1)
+    jigsaw_rearrange: bool = True
+    drop_path: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    attention_dropout: float = Field(0.0, ge=0, lt=1)
+    neck_feature: Literal["before", "after"] = "before"
+    shape: dict[str, Any] = Field(default_factory=dict)
+
+
+class AugmentSection(Section):
+    """Training augmentation and normalisation; see `resight.data.transforms.TrainTransform`."""
+
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    interpolation: Literal["bilinear", "bicubic"] = "bicubic"
+    flip: float = Field(0.5, ge=0, le=1)
+    padding: int = Field(10, ge=0)
+    erase: float = Field(0.5, ge=0, le=1)
+    erase_area: tuple[float, float] = (0.02, 1 / 3)
+    brightness: float = Field(0.0, ge=0)
+    contrast: float = Field(0.0, ge=0)
+    saturation: float = Field(0.0, ge=0)
+    hue: float = Field(0.0, ge=0, le=0.5)
+    colour: float = Field(1.0, ge=0, le=1)
+    grey: float = Field(0.0, ge=0, le=1)
+    rotation: float = Field(0.0, ge=0)
+    translation: float = Field(0.0, ge=0)
+    zoom: float = Field(0.0, ge=0)
+    shear: float = Field(0.0, ge=0)
+    affine: float = Field(1.0, ge=0, le=1)
+
+
+class SamplerSection(Section):
+    """P identities, K images of each, for one process."""
+
+    ids_per_batch: int = Field(16, ge=2)
+    images_per_id: int = Field(4, ge=1)
+
+
+class LossSection(Section):
+    """See `resight.losses.ReIDLoss`; margin null is the soft margin."""
+
+    identity_weight: float = Field(1.0, ge=0)
+    triplet_weight: float = Field(1.0, ge=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    margin: float | None = None
+    branch_weighting: Literal["code", "paper"] = "code"
+    normalize_triplet: bool = False
+
+
+class OptimizerSection(Section):
+    """See `resight.train.optim`."""
+
+    name: Literal["sgd", "adam", "adamw"] = "sgd"
+    lr: float = Field(0.008, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    bias_lr_factor: float = Field(2.0, gt=0)
+    bias_weight_decay: float | None = None
+    classifier_lr_factor: float = Field(1.0, gt=0)
+    decay_vectors: bool = True
+    momentum: float = Field(0.9, ge=0, lt=1)
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+class ScheduleSection(Section):
+    """See `resight.train.schedules`; milestones and gamma are for `multistep` alone."""
+
+    name: Literal["cosine", "multistep", "constant"] = "cosine"
+    clock: Literal["epoch_end", "epoch_start", "step"] = "epoch_end"
+    warmup_epochs: float = Field(5, ge=0)
+    warmup_factor: float = Field(0.01, ge=0)
+    final_factor: float = Field(0.002, ge=0)
+    milestones: tuple[float, ...] = (40, 70)
+    gamma: float = 0.1
+
+
+class TrainSection(Section):
+    """See `resight.train.loop.LoopSettings`."""
+
+    epochs: int = Field(120, ge=1)
+    seed: int = Field(1234, ge=0)
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    accumulation: int = Field(1, ge=1)
+    clip_norm: float | None = None
+    average_decay: float | None = Field(None, ge=0, lt=1)
+    compile: bool = False
+    gradient_checkpointing: bool = False
+    save_every: int = Field(1, ge=0)
+    save_steps: int = Field(0, ge=0)
+    evaluate_every: int = Field(0, ge=0)
+
+
+class EvaluateSection(Section):
+    """The protocol; see `resight.evaluation.evaluate`. flip: average embeddings with those of the mirrored images."""
+
+    metric: Literal["squared_euclidean", "euclidean", "cosine"] = "squared_euclidean"
+    cross_camera: bool = True
+    flip: bool = False
+    max_rank: int = Field(50, ge=1)
+    batch_size: int = Field(256, ge=1)
+
+
+class TrainRecipe(Section):
+    """All settings of a supervised run. `title` says in one line what it is."""
+
+    title: str = ""
+    data: DataSection = DataSection()
+    model: ModelSection = ModelSection()
+    augment: AugmentSection = AugmentSection()
+    sampler: SamplerSection = SamplerSection()
+    loss: LossSection = LossSection()
+    optimizer: OptimizerSection = OptimizerSection()
+    schedule: ScheduleSection = ScheduleSection()
+    train: TrainSection = TrainSection()
+    evaluate: EvaluateSection = EvaluateSection()

@@ -1,0 +1,148 @@
+"""The folder of a run: what was asked, what came out, and what is needed to go on.
+
+```
+RUN/
+  recipe.yaml         the resolved recipe, every value spelled out
+  environment.json    versions, device, command, seed
+  metrics.jsonl       one line per epoch
+  tensorboard/        the same for TensorBoard, where it is installed
+  checkpoints/last.pt everything needed to resume
+  model/              the result: weights and card, for resight.load
+  report.json, report.html
+```
+"""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from resight._version import __version__
+from resight.errors import TrainingError
+
+_PACKAGES = ("torch", "torchvision", "timm", "accelerate", "numpy", "pillow", "pyarrow")
+
+
+class RunFolder:
+    """Paths of a run and what is written there. Make one with `create` or `open`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe = path / "recipe.yaml"
+        self.environment = path / "environment.json"
+        self.metrics = path / "metrics.jsonl"
+        self.tensorboard = path / "tensorboard"
+        self.checkpoint = path / "checkpoints" / "last.pt"
+        self.model = path / "model"
+        self.report_json = path / "report.json"
+        self.report_html = path / "report.html"
+        self._writer: Any = None
+
+    @classmethod
+    def create(cls, path: Path, recipe: Mapping[str, Any], *, resume: bool = False) -> "RunFolder":
+        """A new run's folder, or with `resume` an old one.
+
+        Raises:
+            TrainingError: if the folder has something in it already (and is not to be resumed), or is to be resumed
+                but holds another recipe.
+        """
+        run = cls(path)
+        if resume and run.recipe.is_file():
+            stored = yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
+            changed = sorted(_differences(stored, json.loads(json.dumps(recipe, default=str))))
+            if changed:
+                raise TrainingError(
+                    f"{path} holds a run with other settings ({', '.join(changed)}); resume it with its own "
+                    f"(resight train {run.recipe} --resume), or start another run folder"
+                )
+            return run
+        if path.exists() and any(path.iterdir()):
+            raise TrainingError(f"{path} is not empty; choose another folder, or continue that run with --resume")
+        path.mkdir(parents=True, exist_ok=True)
+        _write(run.recipe, yaml.safe_dump(json.loads(json.dumps(recipe, default=str)), sort_keys=False))
+        _write(run.environment, json.dumps(environment(), indent=2) + "\n")
+        return run
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Adds one epoch's numbers to metrics.jsonl and TensorBoard."""
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        writer = self._tensorboard_writer()
+        if writer is not None:
+            for name, value in row.items():
+                if name != "epoch" and isinstance(value, (int, float)):
+                    writer.add_scalar(name, value, row["epoch"])
+            writer.flush()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl; a line cut short by a kill is left out."""
+        rows = []
+        for line in self.metrics.read_text(encoding="utf-8").splitlines() if self.metrics.is_file() else []:
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+        return rows
+
+    def cut_rows(self, epochs: int) -> None:
+        """Forgets the lines after that many epochs: they will be trained and written again."""
+        rows = [row for row in self.rows() if row["epoch"] <= epochs]
+        _write(self.metrics, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _tensorboard_writer(self) -> Any:
+        if self._writer is None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:
+                return None
+            self._writer = SummaryWriter(str(self.tensorboard))
+        return self._writer
+
+
+def environment() -> dict[str, Any]:
+    """Versions, machine and command, as far as they bear on numbers."""
+    versions: dict[str, str | None] = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    return {
+        "resight": __version__,
+        "python": platform.python_version(),
+        "packages": versions,
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _differences(old: Any, new: Any, prefix: str = "") -> set[str]:
+    """Dotted keys in which two nested dicts differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        found: set[str] = set()
+        for key in old.keys() | new.keys():
+            found |= _differences(old.get(key), new.get(key), f"{prefix}{key}.")
+        return found
+    return set() if old == new else {prefix.rstrip(".")}
