@@ -82,22 +82,32 @@ def write_market1501_layout(
     }
     if not claim_folder(folder, arguments):
         return folder
-    for name in (TRAIN, GALLERY, QUERY):
-        (folder / name).mkdir(exist_ok=True)
     plans = [
         *_plan_identities(seed, range(1, train_ids + 1), cameras, images_per_camera, test=False),
         *_plan_identities(seed, range(train_ids + 1, train_ids + test_ids + 1), cameras, images_per_camera, test=True),
-        *(_Plan(GALLERY, 0, index % cameras, index) for index in range(distractors)),
-        *(_Plan(GALLERY, -1, index % cameras, index) for index in range((distractors + 1) // 2)),
+        *(_Plan(GALLERY, 0, shot % cameras, shot) for shot in range(distractors)),
+        *(_Plan(GALLERY, -1, shot % cameras, shot) for shot in range((distractors + 1) // 2)),
     ]
-    styles = sample_cameras(generator(seed, Stream.CAMERAS), cameras)
-    for done, plan in enumerate(plans, start=1):
-        image = _render(plan, styles[plan.camera], seed, image_size)
-        image.save(folder / plan.folder / _name(plan, seed), quality=styles[plan.camera].jpeg_quality)
-        if progress is not None:
-            progress(done, len(plans))
+    _write_images(folder, plans, sample_cameras(generator(seed, Stream.CAMERAS), cameras), seed, image_size, progress)
     finish_folder(folder)
     return folder
+
+
+def _write_images(
+    folder: Path,
+    plans: list[_Plan],
+    cameras: list[Camera],
+    seed: int,
+    image_size: tuple[int, int],
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    for name in (TRAIN, GALLERY, QUERY):
+        (folder / name).mkdir(exist_ok=True)
+    for done, plan in enumerate(plans, start=1):
+        image = _render(plan, cameras[plan.camera], seed, image_size)
+        image.save(folder / plan.folder / _name(plan, seed), quality=cameras[plan.camera].jpeg_quality)
+        if progress is not None:
+            progress(done, len(plans))
 
 
 def _check_arguments(

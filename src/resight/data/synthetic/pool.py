@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from resight.data.synthetic.camera import SEQUENCES, sample_cameras
+from resight.data.synthetic.camera import SEQUENCES, Camera, sample_cameras
 from resight.data.synthetic.chance import Stream, generator
 from resight.data.synthetic.folder import claim_folder, finish_folder
 from resight.data.synthetic.junk import JUNK_KINDS, JunkKind, render_junk
@@ -65,29 +65,41 @@ def write_pool(
     }
     if not claim_folder(folder, arguments):
         return manifest
-    styles = sample_cameras(generator(seed, Stream.CAMERAS), cameras)
     kinds = _plan_junk(seed, images, junk_share)
+    styles = sample_cameras(generator(seed, Stream.CAMERAS), cameras)
+    rows = _write_images(folder, kinds, styles, seed, image_size, progress)
+    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), manifest)
+    finish_folder(folder)
+    return manifest
+
+
+def _write_images(
+    folder: Path,
+    kinds: list[JunkKind | None],
+    cameras: list[Camera],
+    seed: int,
+    image_size: tuple[int, int],
+    progress: Callable[[int, int], None] | None,
+) -> list[dict[str, str | None]]:
+    """Write one image for each kind; the manifest's rows."""
     rows: list[dict[str, str | None]] = []
     for index, kind in enumerate(kinds):
         path = f"images/{index // _IMAGES_PER_FOLDER:04d}/{index:07d}.jpg"
         if index % _IMAGES_PER_FOLDER == 0:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
         rng = generator(seed, Stream.POOL_IMAGE, index)
-        number = int(rng.integers(cameras))
-        camera = styles[number].in_sequence(1 + int(rng.integers(SEQUENCES)))
+        number = int(rng.integers(len(cameras)))
+        camera = cameras[number].in_sequence(1 + int(rng.integers(SEQUENCES)))
         person = _person(seed, index // _IMAGES_PER_PERSON)
-        image = (
-            render_crop(person, camera, rng, image_size)
-            if kind is None
-            else render_junk(kind, person, camera, rng, image_size)
-        )
+        if kind is None:
+            image = render_crop(person, camera, rng, image_size)
+        else:
+            image = render_junk(kind, person, camera, rng, image_size)
         image.save(folder / path, quality=camera.jpeg_quality)
         rows.append({"image": path, "camid": str(number + 1), "split": "train", "pid": None, "junk_kind": kind})
         if progress is not None:
-            progress(index + 1, images)
-    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), manifest)
-    finish_folder(folder)
-    return manifest
+            progress(index + 1, len(kinds))
+    return rows
 
 
 def _check_arguments(images: int, junk_share: float, cameras: int, image_size: tuple[int, int], seed: int) -> None:

@@ -1,0 +1,53 @@
+# Everything runs in .venv, which `make setup` makes. Needs nothing but make and Python >= 3.10.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+.PHONY: help setup demo format lint types test test-all test-golden check bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP)  ## make .venv and install resight with pinned versions
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "resight needs Python 3.10 or newer, $(PYTHON) is $$($(PYTHON) -V 2>&1); try: make setup PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing resight and its pinned dependencies into $(VENV); the first time this takes some minutes"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[report,tensorboard,dev]'
+	@touch $@
+
+demo: setup  ## train the four rows of the TransReID ablation on rendered people
+	$(BIN)/resight demo
+
+format: setup  ## put the code in its format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: setup  ## format and lint, without changing anything
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup  ## strict types
+	$(BIN)/mypy
+
+test: setup  ## the test suite
+	$(PYTEST) -n auto -m "not slow and not gpu"
+
+test-all: setup  ## the slow tests as well
+	$(PYTEST) -n auto -m "not gpu"
+
+test-golden: setup  ## compare with the official code's numbers, in $$RESIGHT_GOLDEN
+	$(PYTEST) tests/golden -m golden -rs
+
+check: lint types test  ## what a change has to pass
+
+bench: setup  ## measure, and write tables to benchmarks/results
+	@ls benchmarks/*.py
+
+clean:  ## remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
