@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
+err = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 OnProgress = Callable[[int, int], None]
 
@@ -22,16 +22,21 @@ def is_debug() -> bool:
     return bool(os.environ.get("RESIGHT_DEBUG"))
 
 
+def is_first_process() -> bool:
+    """Whether this is the process of a distributed run that talks; so is the only one of any other run."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def error(message: str) -> None:
     """An error, to stderr."""
     err.print("error:", style="bold red", end=" ")
-    err.print(message, markup=False)
+    err.print(message)
 
 
 def note(message: str) -> None:
-    """What is going on, to stderr; not on the other ranks of a distributed run."""
-    if os.environ.get("RANK", "0") == "0":
-        err.print(message, markup=False)
+    """What is going on, to stderr."""
+    if is_first_process():
+        err.print(message)
 
 
 def print_json(value: Any) -> None:
@@ -68,5 +73,5 @@ def bars() -> Progress:
         TimeRemainingColumn(),
         console=err,
         transient=True,
-        disable=not err.is_terminal or os.environ.get("RANK", "0") != "0",
+        disable=not err.is_terminal or not is_first_process(),
     )

@@ -7,7 +7,11 @@ import typer
 
 from resight.cli.console import note, out, print_json, print_table, progress_bar
 
-app = typer.Typer(no_args_is_help=True, help="Make, convert, split, check and count data.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Make, convert, split, check and count data.",
+    epilog="Example: resight data synth people",
+)
 
 Source = Annotated[Path, typer.Argument(help="Manifest (.parquet, .csv), or a folder with --format.")]
 Format = Annotated[str | None, typer.Option("--format", "-f", help="Converter for a folder, such as market1501.")]
@@ -119,7 +123,7 @@ def check(
     format: Format = None,
     decode: Annotated[bool, typer.Option("--decode/--no-decode", help="Open every image.")] = True,
     duplicates: Annotated[bool, typer.Option("--duplicates", help="Also compare the files' content.")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Threads. [default: one per processor]")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Threads.", show_default="one per processor")] = None,
     json: Json = False,
 ) -> None:
     """Look for what would break a run or spoil its numbers. Exit code 1 if there is an error.
@@ -137,7 +141,7 @@ def check(
         print_json([finding.to_json() for finding in findings])
     else:
         for finding in findings:
-            out.print(str(finding), markup=False)
+            out.print(str(finding))
         out.print(f"{len(manifest):,} rows: {errors} errors, {len(findings) - errors} warnings")
     if errors:
         raise typer.Exit(1)

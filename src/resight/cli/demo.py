@@ -25,6 +25,7 @@ def demo(
     A second call goes on where the first was stopped.
     """
     from resight.cli.listen import training_display
+    from resight.errors import MissingExtraError
     from resight.recipes.ablation import render_people, run_ablation, write_ablation_page
 
     with progress_bar("rendering people") as on_progress:
@@ -32,7 +33,12 @@ def demo(
             output / "people", train_ids=train_ids, test_ids=test_ids, seed=seed, on_progress=on_progress
         )
     outcomes = run_ablation(people, output / "runs", overrides=overrides or [], display=training_display)
-    page = write_ablation_page(output, outcomes)
+    try:
+        page = write_ablation_page(output, outcomes)
+        note(f"page: {page}")
+    except MissingExtraError as error:
+        page = None
+        note(f"no page: {error}, then repeat the command")
     rows = {name: outcome.numbers() for name, outcome in outcomes.items()}
     if json:
         print_json({"page": page, "rows": rows})
@@ -42,7 +48,7 @@ def demo(
     table = [
         [
             name,
-            *(f"{values[share]:.1%}" for share in shares),
+            *(f"{values[share]:.1%}" if share in values else "-" for share in shares),
             f"{values['images_per_second']:.0f}",
             f"{values['parameters']:,.0f}",
         ]
@@ -51,4 +57,3 @@ def demo(
     print_table(columns, table)
     chance = next(iter(rows.values()))["chance_mean_ap"]
     out.print(f"mAP of a random order (chance): {chance:.1%}")
-    note(f"page: {page}")

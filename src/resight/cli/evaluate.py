@@ -11,7 +11,9 @@ from resight.cli.console import note, out, print_json, progress_bar
 def evaluate(
     model: Annotated[str, typer.Argument(help="Model folder, run folder or hub id.")],
     data: Annotated[Path, typer.Argument(help="Manifest with query and gallery rows, or a folder with --format.")],
-    format: Annotated[str | None, typer.Option(help="Converter for a folder, such as market1501.")] = None,
+    format: Annotated[
+        str | None, typer.Option("--format", "-f", help="Converter for a folder, such as market1501.")
+    ] = None,
     flip: Annotated[bool | None, typer.Option("--flip/--no-flip", help="Average with the mirrored image.")] = None,
     cross_camera: Annotated[
         bool, typer.Option("--cross-camera/--any-camera", help="Leave out gallery rows of the query's own camera.")
@@ -45,10 +47,10 @@ def evaluate(
     with progress_bar("embedding") as on_embed:
         query, gallery = test.embed(embedder, Listener(on_embed=on_embed))
     report = test.report(query, gallery)
-    if page is not None:
-        write_evaluation_page(page, name=model, embedder=embedder, test=test, report=report, vectors=(query, gallery))
-        note(f"page: {page}")
     if json:
         print_json(report.to_json())
     else:
-        out.print(report)
+        out.print(report.summary())
+    if page is not None:
+        write_evaluation_page(page, name=model, embedder=embedder, test=test, report=report, vectors=(query, gallery))
+        note(f"page: {page}")

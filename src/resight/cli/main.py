@@ -47,23 +47,31 @@ def _options(
 
 
 def main() -> None:
-    """Runs the command line; exit codes: 0 done, 1 an error that is explained, 2 wrong usage, 130 interrupted."""
+    """Runs the command line.
+
+    Exit codes: 0 done, 1 an error that is explained, 2 wrong usage, 130 interrupted (Ctrl-C).
+    """
     from resight.errors import ResightError
 
     try:
-        app(standalone_mode=True)
-    except KeyboardInterrupt:
-        error("interrupted")
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output (head, less) has left.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except (ResightError, OSError, ValueError) as problem:
+        app()
+    except SystemExit as leave:
+        if leave.code == 130:
+            error("interrupted")
+        raise
+    except (ResightError, OSError, ValueError, MemoryError) as problem:
         if is_debug():
             raise
-        error(str(problem) or type(problem).__name__)
+        error(_text(problem))
         sys.exit(1)
+
+
+def _text(problem: Exception) -> str:
+    """The message; of an error in a worker process its last line, since torch puts the traceback before it."""
+    message = str(problem) or type(problem).__name__
+    if message.startswith("Caught ") and "Original Traceback" in message:
+        return message.strip().rpartition("\n")[2].partition(": ")[2]
+    return message
 
 
 if __name__ == "__main__":

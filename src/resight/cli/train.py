@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from resight.cli.console import note, out, print_json
+from resight.cli.console import is_first_process, note, out, print_json
 
 
 def train(
@@ -16,7 +16,9 @@ def train(
     data: Annotated[
         Path | None, typer.Option("--data", "-d", help="Manifest, or folder of the recipe's format (data.source).")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder. [default: runs/RECIPE]")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Run folder.", show_default="runs/RECIPE")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the folder.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -27,6 +29,7 @@ def train(
     Several GPUs: torchrun --nproc-per-node 4 -m resight.cli.main train ...
     """
     from resight.cli.listen import training_display
+    from resight.errors import MissingExtraError
     from resight.recipes import load_recipe, update
     from resight.recipes.pages import write_run_page
     from resight.recipes.run import train as run
@@ -36,13 +39,21 @@ def train(
         manifest = {"format": None} if data.is_file() else {}
         settings = update(settings, {"data": {"source": data, **manifest}})
     folder = output or Path("runs") / Path(recipe).stem
-    with training_display(settings.train.epochs) as listener:
-        outcome = run(settings, folder, resume=resume, listener=listener)
-    if outcome.report is not None:
-        page = write_run_page(outcome)
-        note(f"page: {page}")
+    try:
+        with training_display(settings.train.epochs) as listener:
+            outcome = run(settings, folder, resume=resume, listener=listener)
+    except KeyboardInterrupt:
+        note(f"to go on later, repeat the command with --resume; the run is in {folder}")
+        raise
+    if not is_first_process():
+        return
     note(f"model: {outcome.folder.model}")
+    if outcome.report is not None:
+        try:
+            note(f"page: {write_run_page(outcome)}")
+        except MissingExtraError as error:
+            note(f"no page: {error}, then repeat the command with --resume")
     if json:
         print_json({"run": folder, "report": None if outcome.report is None else outcome.report.to_json()})
     else:
-        out.print("no query and gallery rows: trained, not evaluated" if outcome.report is None else outcome.report)
+        out.print(outcome.report.summary() if outcome.report else "no query and gallery rows: trained, not evaluated")

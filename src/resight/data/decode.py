@@ -1,71 +1,111 @@
 """From a file to an upright RGB image, whatever the file."""
 
 import io
+import math
+import struct
+import zlib
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from resight.errors import DataError
 
 ImageSource = str | PathLike[str] | bytes | Image.Image | np.ndarray
 Box = tuple[float, float, float, float]
 
+# What Pillow's decoders raise on damaged files, found by feeding them some.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    SyntaxError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
 
 def open_image(source: ImageSource, box: Box | None = None) -> Image.Image:
     """The image, upright and RGB, cut to the box.
 
-    Grey, palette, CMYK, 16-bit and alpha images are converted (transparent pixels become black, 16-bit grey keeps its
-    upper 8 bits); an EXIF rotation is applied.
+    Grey, palette, CMYK, 16-bit and alpha images are converted: transparent pixels become black, 16-bit grey is scaled
+    to 8 bits, and so is 32-bit grey that exceeds 255. An EXIF rotation is applied. The source stays as it is.
 
     Args:
         source: path, encoded bytes, PIL image, or uint8 array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), RGB order.
-        box: (x, y, width, height) in pixels of the upright image; cut at the image's edge.
+        box: (x, y, width, height) in pixels of the upright image, rounded to whole ones; cut at the image's edge.
 
     Raises:
-        DataError: if the file is missing, is no image, is truncated, or the box lies outside. The message names it.
+        DataError: if the file is missing, is no image, is truncated or empty, or the box lies outside. The message
+            names it.
+        TypeError: if the source is something else.
     """
-    name = str(source) if isinstance(source, (str, PathLike)) else f"the given {type(source).__name__}"
+    is_path = isinstance(source, (str, PathLike))
+    if not is_path and not isinstance(source, (bytes, Image.Image, np.ndarray)):
+        raise TypeError(f"an image is a path, bytes, a PIL image or a uint8 array, not a {type(source).__name__}")
+    name = str(source) if is_path else f"given as {type(source).__name__}"
     try:
-        image = _upright_rgb(_open(source))
+        image = _decode(source)
     except FileNotFoundError as error:
         raise DataError(f"image not found: {name}; check the path, and the folder that the manifest lies in") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"cannot read the image {name}: {error}; replace it or remove its row") from error
+    except _UNREADABLE as error:
+        hint = "; replace it or remove its row" if is_path else ""
+        raise DataError(f"cannot read the image {name}: {error}{hint}") from error
     return image if box is None else _cut(image, box, name)
 
 
-def _open(source: ImageSource) -> Image.Image:
+def _decode(source: ImageSource) -> Image.Image:
     if isinstance(source, Image.Image):
-        return source
-    if isinstance(source, bytes):
-        return Image.open(io.BytesIO(source))
-    if isinstance(source, np.ndarray):
-        if source.dtype != np.uint8 or source.ndim not in (2, 3):
-            raise ValueError(f"expected a uint8 array (H, W) or (H, W, channels), got {source.dtype} {source.shape}")
-        return Image.fromarray(source[:, :, 0] if source.ndim == 3 and source.shape[2] == 1 else source)
-    return Image.open(Path(source))
+        image = _upright_rgb(source)
+    elif isinstance(source, np.ndarray):
+        image = _upright_rgb(_from_array(source))
+    else:
+        # Closed here: Pillow keeps files with several frames open.
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else Path(source)) as opened:
+            image = _upright_rgb(opened)
+    if 0 in image.size:
+        raise ValueError(f"it has no pixels ({image.width}x{image.height})")
+    return image
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4):
+        raise ValueError(
+            f"expected a uint8 array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got {array.dtype} {array.shape}"
+        )
+    return Image.fromarray(array[:, :, 0] if array.ndim == 3 and channels == 1 else array)
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
+    """A copy, never the image itself."""
     image = ImageOps.exif_transpose(image)
-    if image.mode == "RGB":
-        image.load()
-        return image
     if image.mode.startswith("I") or image.mode == "F":
-        # 16-bit grey: PIL clips it to 255 on conversion, so scale it down first.
-        values = np.asarray(image, dtype=np.float64)
-        values = values / 257.0 if values.max(initial=0) > 255 else values
-        return Image.fromarray(values.clip(0, 255).round().astype(np.uint8)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        return _scaled_grey(image)
+    if image.has_transparency_data:
         opaque = Image.new("RGBA", image.size, (0, 0, 0, 255))
         return Image.alpha_composite(opaque, image.convert("RGBA")).convert("RGB")
     return image.convert("RGB")
 
 
+def _scaled_grey(image: Image.Image) -> Image.Image:
+    """RGB from 16 or 32 bits per pixel, which Pillow would clip at 255."""
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    if image.mode.startswith("I;16") or values.max(initial=0) > 255:
+        values = values / 257  # 65535 becomes 255
+    return Image.fromarray(values.clip(0, 255).round().astype(np.uint8)).convert("RGB")
+
+
 def _cut(image: Image.Image, box: Box, name: str) -> Image.Image:
     left, top, width, height = box
+    if not all(math.isfinite(value) for value in box):
+        raise DataError(f"the box {box} (x, y, width, height) of the image {name} is not finite")
     edges = (
         max(round(left), 0),
         max(round(top), 0),
@@ -74,6 +114,7 @@ def _cut(image: Image.Image, box: Box, name: str) -> Image.Image:
     )
     if edges[2] <= edges[0] or edges[3] <= edges[1]:
         raise DataError(
-            f"the box {box} (x, y, width, height) lies outside the image {name} of {image.width}x{image.height} pixels"
+            f"the box {box} (x, y, width, height) is empty or lies outside the image {name} of "
+            f"{image.width}x{image.height} pixels (width x height)"
         )
     return image.crop(edges)

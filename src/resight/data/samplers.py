@@ -26,7 +26,8 @@ class PKSampler:
         world_size: number of processes.
 
     Raises:
-        DataError: if there are fewer than P identities.
+        DataError: if there are fewer identities than a batch of all ranks needs, or a label is negative.
+        ValueError: if P or K is below 1, or the rank lies outside the world.
 
     Source: `RandomIdentitySampler` of the released TransReID code; its order of draws is not reproduced, its rules are.
     """
@@ -48,7 +49,16 @@ class PKSampler:
         self.rank = rank
         self.world_size = world_size
         if ids_per_batch < 1 or images_per_id < 1:
-            raise DataError(f"ids_per_batch and images_per_id must be at least 1, not {ids_per_batch}, {images_per_id}")
+            raise ValueError(
+                f"ids_per_batch and images_per_id must be at least 1, not {ids_per_batch} and {images_per_id}"
+            )
+        if not 0 <= rank < world_size:
+            raise ValueError(f"rank must lie in 0..{world_size - 1} (world_size={world_size}), not {rank}")
+        if len(self.labels) and self.labels.min() < 0:
+            raise DataError(
+                f"{int((self.labels < 0).sum())} of {len(self.labels)} rows have no identity (label -1); "
+                "leave them out of training"
+            )
         order = np.argsort(self.labels, kind="stable")
         identities, starts = np.unique(self.labels[order], return_index=True)
         self._rows = np.split(order, starts[1:])

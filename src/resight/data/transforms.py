@@ -22,15 +22,26 @@ _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.B
 
 
 def resize(image: Image.Image, size: Size, interpolation: Interpolation) -> Tensor:
-    """(3, height, width) uint8, from an RGB image; `size` is (height, width)."""
+    """(3, height, width) uint8, from an RGB image.
+
+    Args:
+        image: RGB, of any size.
+        size: (height, width) in pixels.
+        interpolation: filter, antialiased where the image shrinks.
+
+    Raises:
+        ValueError: for an unknown filter.
+    """
+    if interpolation not in _FILTERS:
+        raise ValueError(f"interpolation must be one of {', '.join(_FILTERS)}, not {interpolation!r}")
     resized = image.resize((size[1], size[0]), _FILTERS[interpolation])
     return torch.from_numpy(np.array(resized)).permute(2, 0, 1).contiguous()
 
 
 def normalize(image: Tensor, mean: Triple, std: Triple) -> Tensor:
     """(image / 255 - mean) / std per channel, float32, from (..., 3, H, W) uint8."""
-    center = torch.tensor(mean).view(3, 1, 1)
-    return (image.float() / 255 - center) / torch.tensor(std).view(3, 1, 1)
+    center = torch.tensor(mean, device=image.device).view(3, 1, 1)
+    return (image.float() / 255 - center) / torch.tensor(std, device=image.device).view(3, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,7 @@ class EvalTransform:
         return normalize(resize(image, self.image_size, self.interpolation), self.mean, self.std)
 
     def to_json(self) -> dict[str, Any]:
+        """Its fields, as plain values."""
         return asdict(self)
 
 
@@ -105,7 +117,7 @@ class TrainTransform:
         image = self._recolour(image, chance)
         normal = normalize(image, self.mean, self.std)
         if chance.happens(self.erase):
-            normal = erase_rectangle(normal, self.erase_area, chance)
+            normal = _erase_rectangle(normal, self.erase_area, chance)
         return normal
 
     def _affine(self, image: Tensor, chance: "_Chance") -> Tensor:
@@ -128,9 +140,12 @@ class TrainTransform:
 
     def _recolour(self, image: Tensor, chance: "_Chance") -> Tensor:
         if any((self.brightness, self.contrast, self.saturation, self.hue)) and chance.happens(self.colour):
-            image = TF.adjust_brightness(image, chance.factor(self.brightness))
-            image = TF.adjust_contrast(image, chance.factor(self.contrast))
-            image = TF.adjust_saturation(image, chance.factor(self.saturation))
+            if self.brightness:
+                image = TF.adjust_brightness(image, chance.factor(self.brightness))
+            if self.contrast:
+                image = TF.adjust_contrast(image, chance.factor(self.contrast))
+            if self.saturation:
+                image = TF.adjust_saturation(image, chance.factor(self.saturation))
             if self.hue:
                 image = TF.adjust_hue(image, chance.between(-self.hue, self.hue))
         if chance.happens(self.grey):
@@ -166,7 +181,7 @@ def _random_shift(image: Tensor, padding: int, chance: _Chance) -> Tensor:
     return padded[:, top : top + height, left : left + width]
 
 
-def erase_rectangle(image: Tensor, area: tuple[float, float], chance: _Chance) -> Tensor:
+def _erase_rectangle(image: Tensor, area: tuple[float, float], chance: _Chance) -> Tensor:
     """A copy with one rectangle of Gaussian noise; unchanged when 10 drawn rectangles do not fit.
 
     Args:

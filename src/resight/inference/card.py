@@ -1,7 +1,6 @@
 """The folder of a stored model: `model.safetensors` and `card.json`, which together rebuild it."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -45,11 +44,10 @@ class ModelCard:
         Raises:
             ModelFormatError: if this version of resight cannot build it.
         """
-        settings = dict(self.settings, num_classes=0)
-        settings["image_size"] = tuple(settings["image_size"])
         try:
+            settings = {**self.settings, "num_classes": 0, "image_size": tuple(self.settings["image_size"])}
             return create_model(self.name, **settings)
-        except (TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ModelFormatError(
                 f"this version of resight ({__version__}) cannot build the model that the card describes: {error}"
             ) from error
@@ -63,11 +61,11 @@ def write_model(folder: Path, model: nn.Module, card: ModelCard) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().contiguous().cpu() for name, value in model.state_dict().items()}
     state = {name: value for name, value in state.items() if ".classifier." not in name}
-    temporary = folder / f".{WEIGHTS}.{os.getpid()}.tmp"
+    temporary = folder / f".{WEIGHTS}.tmp"
     save_file(state, temporary)
     temporary.replace(folder / WEIGHTS)
     content = {"format_version": FORMAT_VERSION, "resight_version": __version__, **asdict(card)}
-    temporary = folder / f".{CARD}.{os.getpid()}.tmp"
+    temporary = folder / f".{CARD}.tmp"
     temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
     temporary.replace(folder / CARD)
 
@@ -83,19 +81,32 @@ def read_card(folder: Path) -> ModelCard:
         hint = f"; did you mean {folder / 'model'}?" if (folder / "model" / CARD).is_file() else ""
         raise ModelFormatError(f"{folder} is no model folder: it has no {CARD}{hint}")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        version = content.pop("format_version")
-        content.pop("resight_version", None)
-        if version > FORMAT_VERSION:
-            raise ModelFormatError(
-                f"{path} has format {version}, newer than the {FORMAT_VERSION} known here; update resight"
-            )
-        transform: dict[str, Any] = content.pop("transform")
-        stored = {name: tuple(value) if isinstance(value, list) else value for name, value in transform.items()}
-        cameras, views = tuple(content.pop("cameras")), tuple(content.pop("views"))
-        return ModelCard(transform=EvalTransform(**stored), cameras=cameras, views=views, **content)
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        is_newer = content["format_version"] > FORMAT_VERSION
+    except (ValueError, KeyError, TypeError) as error:
         raise ModelFormatError(f"{path} is not a model card that can be read: {error!r}") from error
+    if is_newer:
+        raise ModelFormatError(
+            f"{path} has format {content['format_version']}, newer than the {FORMAT_VERSION} known here; update resight"
+        )
+    try:
+        return _card(content)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelFormatError(f"{path} is not a model card that can be read: {error!r}") from error
+
+
+def _card(content: Mapping[str, Any]) -> ModelCard:
+    values = {name: value for name, value in content.items() if name not in ("format_version", "resight_version")}
+    transform: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values["transform"].items()
+    }
+    values.update(
+        settings=dict(values["settings"]),
+        transform=EvalTransform(**transform),
+        cameras=tuple(values["cameras"]),
+        views=tuple(values["views"]),
+    )
+    return ModelCard(**values)
 
 
 def read_model(folder: Path) -> tuple[ReIDModel, ModelCard]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from resight.data.dataset import Batch, CropDataset, Vocabulary, collate, eval_loader
@@ -41,7 +42,7 @@ class Embedder:
 
     def embed(
         self,
-        images: Manifest | ImageSource | Sequence[ImageSource],
+        images: Manifest | ImageSource | Iterable[ImageSource],
         *,
         cameras: Sequence[str | None] | None = None,
         views: Sequence[str | None] | None = None,
@@ -56,7 +57,8 @@ class Embedder:
         side information (see `resight.models.side_information`).
 
         Args:
-            images: a manifest, or paths, encoded bytes, PIL images or uint8 arrays (H, W, 3), one or many.
+            images: a manifest, or paths, encoded bytes, PIL images or uint8 arrays (H, W, 3), one or many; also one
+                array (N, H, W, 3).
             cameras: camera names, one for each image; a manifest brings its own.
             views: view names, likewise.
             batch_size: images at a time.
@@ -69,7 +71,10 @@ class Embedder:
 
         Raises:
             DataError: if an image cannot be read (it is named), or names and images differ in number.
+            ValueError: if `batch_size` is below 1.
         """
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         flip = self.card.flip if flip is None else flip
         if isinstance(images, Manifest):
             if cameras is not None or views is not None:
@@ -77,7 +82,9 @@ class Embedder:
             dataset = CropDataset(images, self.card.transform, self._vocabulary)
             loader: Iterable[Batch] = eval_loader(dataset, batch_size=batch_size, workers=workers)
             return self._run(loader, len(images), flip, progress)
-        many: list[Any] = list(images) if isinstance(images, (list, tuple)) else [images]
+        is_one = isinstance(images, np.ndarray) and images.ndim < 4
+        is_one = is_one or isinstance(images, (str, bytes, PathLike, Image.Image))
+        many: list[Any] = [images] if is_one else list(images)  # type: ignore[arg-type]
         batches = self._batches(
             many, self._codes(cameras, "cameras", len(many)), self._codes(views, "views", len(many)), batch_size
         )
@@ -137,7 +144,9 @@ def load(
     Raises:
         ModelFormatError: if there is no such model, or it cannot be read.
     """
-    folder = Path(name)
+    folder = Path(name).expanduser()
+    if folder.is_file():
+        raise ModelFormatError(f"{folder} is a file; pass the folder that holds card.json and model.safetensors")
     if not folder.is_dir():
         folder = _download(str(name), revision)
     elif not (folder / "card.json").is_file() and (folder / "model" / "card.json").is_file():
@@ -151,7 +160,7 @@ def _download(name: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HFValidationError
 
     expected = "expected a model folder that exists, or the id of a model on the hub (owner/name)"
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+    if name.count("/") != 1 or name.startswith((".", "/", "~")) or name.endswith("/"):
         raise ModelFormatError(f"there is no folder {name}; {expected}")
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=["card.json", "model.safetensors"]))
@@ -162,16 +171,3 @@ def _download(name: str, revision: str | None) -> Path:
             f"there is no folder {name}, and no such model could be fetched from the hub ({type(error).__name__}: "
             f"{error}); without a network, copy the model folder here and pass its path"
         ) from error
-
-
-def describe(embedder: Embedder) -> dict[str, Any]:
-    """What a user wants to know of a model at a glance."""
-    return {
-        "name": embedder.card.name,
-        "parameters": sum(parameter.numel() for parameter in embedder.model.parameters()),
-        "embedding_dim": embedder.embedding_dim,
-        "image_size": list(embedder.card.transform.image_size),
-        "cameras": list(embedder.card.cameras),
-        "views": list(embedder.card.views),
-        "metrics": dict(embedder.card.metrics),
-    }

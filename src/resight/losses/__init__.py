@@ -4,6 +4,7 @@ from resight.losses.branches import LossTerms, ReIDLoss
 from resight.losses.center import CenterLoss
 from resight.losses.contrastive import contrastive_loss
 from resight.losses.identity import identity_loss
+from resight.losses.supervised_contrastive import supervised_contrastive_loss
 from resight.losses.triplet import batch_hard_triplet, hardest_distances
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "contrastive_loss",
     "hardest_distances",
     "identity_loss",
+    "supervised_contrastive_loss",
 ]

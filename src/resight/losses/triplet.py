@@ -55,7 +55,7 @@ def batch_hard_triplet(
         normalize: compare directions instead (rows scaled to unit length first).
 
     Returns:
-        Scalar, >= 0.
+        Scalar, >= 0, float32 (float64 stays).
 
     Raises:
         ValueError: if there is no negative.
@@ -64,9 +64,9 @@ def batch_hard_triplet(
     writes them squared.
     """
     if normalize:
-        features = features.float()
+        features = features.to(torch.promote_types(features.dtype, torch.float32))
         features = features / (features.norm(dim=1, keepdim=True) + 1e-12)
     farthest_positive, nearest_negative = hardest_distances(features, labels)
     gap = farthest_positive * (1 + hard_factor) - nearest_negative * (1 - hard_factor)
     losses = F.softplus(gap) if margin is None else F.relu(gap + margin)
-    return torch.mean(losses)
+    return losses.mean()

@@ -17,6 +17,9 @@ class ViTShape:
     width: D of the tokens. depth: blocks. heads: attention heads. mlp_ratio: hidden width of the MLP over D.
     qkv_bias: whether queries, keys and values have a bias. attention_scale: factor on the dot products; None is
     (D / heads) ** -0.5.
+
+    Raises:
+        ValueError: if a size is below 1, or the width cannot be split over the heads.
     """
 
     width: int
@@ -25,6 +28,14 @@ class ViTShape:
     mlp_ratio: float = 4.0
     qkv_bias: bool = True
     attention_scale: float | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.depth, self.heads) < 1:
+            raise ValueError(
+                f"width, depth and heads must be at least 1, not {self.width}, {self.depth} and {self.heads}"
+            )
+        if self.width % self.heads:
+            raise ValueError(f"a width of {self.width} cannot be split over {self.heads} heads; make it divisible")
 
 
 VIT_SHAPES: dict[str, ViTShape] = {
@@ -61,7 +72,7 @@ def create_vit(
     drop_path: float = 0.0,
     dropout: float = 0.0,
     attention_dropout: float = 0.0,
-) -> Any:
+) -> VisionTransformer:
     """A timm `VisionTransformer` with overlapping patches, without classifier.
 
     Args:
@@ -75,8 +86,6 @@ def create_vit(
 
     Source: initial values as in the released TransReID code: linear and tables truncated normal 0.02, biases 0.
     """
-    if shape.width % shape.heads:
-        raise ValueError(f"a width of {shape.width} cannot be split over {shape.heads} heads; make it divisible")
     vit = VisionTransformer(
         img_size=image_size,
         patch_size=patch_size,
@@ -94,10 +103,10 @@ def create_vit(
         norm_layer=partial(nn.LayerNorm, eps=1e-6),
         embed_layer=partial(OverlapPatchEmbed, stride=stride or patch_size),
     )
-    parts: Any = vit
+    parts: Any = vit  # timm types its attributes too loosely
     nn.init.trunc_normal_(parts.cls_token, std=0.02)
     if shape.attention_scale is not None:
         factor = shape.attention_scale * (shape.width // shape.heads) ** 0.5
         for block in parts.blocks:
             block.attn.q_norm = _ScaleQuery(factor)
-    return parts
+    return vit

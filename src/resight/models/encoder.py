@@ -23,9 +23,13 @@ class TransReIDEncoder(nn.Module):
 
     Args:
         vit: a plain timm `VisionTransformer` with a class token; it is taken apart, its last block and final norm
-            become the global branch and, copied, the local branch. Load pre-trained weights into it before.
+            become the global branch and, copied, the local branch. Load pre-trained weights into it before. What it
+            has behind its final norm (pooling, classifier) is not used.
         side_information: what to add for camera and view; None adds nothing.
         parts: (P, L) int, the patches of each jigsaw part (`resight.models.jigsaw`); None: no local branch.
+
+    Raises:
+        ValueError: if the ViT is not plain: no class token, registers, a norm before the blocks, or patch dropout.
 
     Source: He et al. 2021, arXiv:2102.04378. In the released code the original last block stays behind unused.
     """
@@ -40,6 +44,7 @@ class TransReIDEncoder(nn.Module):
         parts: Tensor | None = None,
     ) -> None:
         super().__init__()
+        _check_is_plain(vit)
         *trunk, last = vit.blocks
         self.patch_embed: OverlapPatchEmbed = vit.patch_embed
         self.cls_token: nn.Parameter = vit.cls_token
@@ -94,3 +99,18 @@ class TransReIDEncoder(nn.Module):
         if self.local_branch is None:
             return features
         return torch.cat([features, self.local_branch(tokens, self.parts)], dim=1)
+
+
+def _check_is_plain(vit: Any) -> None:
+    """The encoder runs the parts itself, so a part that it does not know would be left out in silence."""
+    unknown = {
+        "no class token": not vit.has_class_token,
+        "register tokens": vit.num_prefix_tokens > 1,
+        "no position for the class token": vit.no_embed_class,
+        "a norm before the blocks": not isinstance(vit.norm_pre, nn.Identity),
+        "patch dropout": not isinstance(vit.patch_drop, nn.Identity),
+        "images of any size": vit.dynamic_img_size,
+    }
+    found = [name for name, is_there in unknown.items() if is_there]
+    if found:
+        raise ValueError(f"TransReIDEncoder takes a plain ViT; this one has {', '.join(found)}")

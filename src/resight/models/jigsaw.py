@@ -18,18 +18,21 @@ def jigsaw_order(num_patches: int, *, shift: int = 5, groups: int = 2) -> Tensor
 
     Args:
         num_patches: N, at least 2.
-        shift: m of the paper; 5 for persons, 8 for vehicles.
+        shift: m of the paper, at least 1; 5 for persons, 8 for vehicles. Beyond N nothing moves.
         groups: rows of the shuffle; 2 in every released configuration.
 
     Returns:
         (N,) or, padded, (N + 1,) int64, values 0..N-1.
 
     Raises:
-        ValueError: if even the padded sequence is not divisible by `groups`.
+        ValueError: if even the padded sequence is not divisible by `groups`, or `shift` or `groups` is below 1.
 
     Source: He et al. 2021, arXiv:2102.04378, section 3.2 and its released code, which differ in the shift.
     """
-    order = torch.arange(num_patches).roll(1 - shift)
+    if shift < 1 or groups < 1:
+        raise ValueError(f"jigsaw: shift and groups must be at least 1, not {shift} and {groups}")
+    patches = torch.arange(num_patches)
+    order = torch.cat([patches[shift - 1 :], patches[: shift - 1]])
     if num_patches % groups:
         order = torch.cat([order, order[-2:-1]])
     if len(order) % groups:
@@ -58,8 +61,10 @@ def jigsaw_parts(
         (P, floor(N / P)) int64, values 0..N-1.
 
     Raises:
-        ValueError: if there are fewer patches than parts.
+        ValueError: if there are fewer patches than parts, or no part; see also `jigsaw_order`.
     """
+    if parts < 1:
+        raise ValueError(f"jigsaw: parts must be at least 1, not {parts}")
     length = num_patches // parts
     if length == 0:
         raise ValueError(f"{num_patches} patches cannot be cut into {parts} parts; use a larger image or fewer parts")

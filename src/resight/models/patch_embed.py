@@ -37,6 +37,17 @@ class OverlapPatchEmbed(nn.Module):
     It stands in for timm's `PatchEmbed` (same attributes, same weight names `proj.weight`, `proj.bias`) and adds the
     stride. Weights start at Normal(0, sqrt(2 / (patch area * width))).
 
+    Args:
+        img_size: (height, width) in pixels, or the side of a square.
+        patch_size: side of a patch in pixels.
+        in_chans: channels of the images.
+        embed_dim: width D of the tokens.
+        bias: whether the convolution has one.
+        stride: step between patches in pixels; None: `patch_size`, no overlap.
+        device: of the weights.
+        dtype: of the weights.
+        unused: what else timm passes, such as `dynamic_img_pad`; padding and other image sizes are not offered.
+
     Source: He et al. 2021, arXiv:2102.04378, section 3.1 and its released code.
     """
 
@@ -48,6 +59,8 @@ class OverlapPatchEmbed(nn.Module):
         embed_dim: int = 768,
         bias: bool = True,
         stride: int | None = None,
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
         **unused: Any,
     ) -> None:
         super().__init__()
@@ -56,7 +69,9 @@ class OverlapPatchEmbed(nn.Module):
         self.stride = stride or patch_size
         self.grid_size = patch_grid(self.img_size, patch_size, self.stride)
         self.num_patches = self.grid_size[0] * self.grid_size[1]
-        self.proj = nn.Conv2d(in_chans, embed_dim, kernel_size=patch_size, stride=self.stride, bias=bias)
+        self.proj = nn.Conv2d(
+            in_chans, embed_dim, kernel_size=patch_size, stride=self.stride, bias=bias, device=device, dtype=dtype
+        )
         nn.init.normal_(self.proj.weight, std=math.sqrt(2.0 / (patch_size * patch_size * embed_dim)))
 
     def feat_ratio(self) -> int:
@@ -82,4 +97,4 @@ class OverlapPatchEmbed(nn.Module):
                 f"{height}x{width}; resize them, or build the model with image_size to match"
             )
         tokens: Tensor = self.proj(images)  # (B, D, rows, columns)
-        return torch.flatten(tokens, 2).transpose(1, 2)  # (B, N, D)
+        return tokens.flatten(2).transpose(1, 2)  # (B, N, D)

@@ -1,5 +1,7 @@
 """The position table: how a learned one is resized to another grid when weights are loaded."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,7 +19,7 @@ def source_grid(num_patches: int, height_to_width: int = 1) -> Size:
     Raises:
         ValueError: if no such grid has that many patches.
     """
-    height = int((num_patches * height_to_width) ** 0.5)
+    height = math.isqrt(num_patches * height_to_width)
     width = height // height_to_width
     if height * width != num_patches:
         raise ValueError(

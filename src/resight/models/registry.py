@@ -3,14 +3,17 @@
 import difflib
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from resight.models import jigsaw as jigsaw_rules
 from resight.models.backbones import VIT_SHAPES, ViTShape, create_vit
 from resight.models.encoder import TransReIDEncoder
+from resight.models.initial import give_structure
 from resight.models.patch_embed import Size
 from resight.models.reid import NeckFeature, ReIDModel
 from resight.models.side_information import SideInformation
+
+InitialWeights = Literal["official", "structured"]
 
 
 def list_models() -> list[str]:
@@ -24,7 +27,7 @@ def create_model(
     num_classes: int,
     image_size: Size = (256, 128),
     patch_size: int = 16,
-    stride: int = 16,
+    stride: int | None = None,
     num_cameras: int = 0,
     num_views: int = 0,
     side_coefficient: float = 3.0,
@@ -37,6 +40,7 @@ def create_model(
     dropout: float = 0.0,
     attention_dropout: float = 0.0,
     neck_feature: NeckFeature = "before",
+    initial_weights: InitialWeights = "official",
     shape: Mapping[str, Any] | None = None,
 ) -> ReIDModel:
     """A re-identification model with fresh weights.
@@ -46,19 +50,20 @@ def create_model(
         num_classes: training identities; 0 builds no classifier.
         image_size: (height, width) in pixels.
         patch_size: side of a patch in pixels.
-        stride: step between patches in pixels; smaller than `patch_size`: overlapping patches.
+        stride: step between patches in pixels; smaller than `patch_size`: overlapping patches. None: `patch_size`.
         num_cameras: cameras with an embedding of their own; 0: camera is not used.
         num_views: views likewise. Both 0: no side information.
         side_coefficient: lambda of the side-information embedding.
         jigsaw: whether to add the jigsaw branch (JPM).
         jigsaw_parts: parts of the jigsaw.
-        jigsaw_shift: first patch of the shifted sequence, counted from 1.
+        jigsaw_shift: first patch of the shifted sequence, counted from 1; 8 for vehicles.
         jigsaw_groups: groups of the shuffle.
         jigsaw_rearrange: False: parts are cut without shift and shuffle.
         drop_path: stochastic depth at the last block.
         dropout: on embeddings, projections and MLPs.
         attention_dropout: on attention weights.
         neck_feature: the embedding is taken `before` or `after` the necks.
+        initial_weights: `official`, random as in the released code, or `structured`, see `resight.models.initial`.
         shape: fields of `ViTShape` that differ from the named ones, such as `{"depth": 4}`.
 
     Raises:
@@ -74,6 +79,8 @@ def create_model(
         dropout=dropout,
         attention_dropout=attention_dropout,
     )
+    if initial_weights == "structured":
+        give_structure(vit)
     side_information = None
     if num_cameras or num_views:
         side_information = SideInformation(num_cameras, num_views, vit_shape.width, side_coefficient)

@@ -64,16 +64,15 @@ class ReIDModel(nn.Module):
             or `after` it (strong baseline).
     """
 
-    def __init__(self, encoder: nn.Module, num_classes: int, *, neck_feature: NeckFeature = "before") -> None:
+    def __init__(self, encoder: Encoder, num_classes: int, *, neck_feature: NeckFeature = "before") -> None:
         super().__init__()
         if neck_feature not in ("before", "after"):
             raise ValueError(f"neck_feature must be 'before' or 'after', not {neck_feature!r}")
         self.encoder = encoder
-        dim, branches = int(encoder.dim), int(encoder.num_branches)  # type: ignore[arg-type]
-        self.necks = nn.ModuleList(BNNeck(dim, num_classes) for _ in range(branches))
+        self.necks = nn.ModuleList(BNNeck(encoder.dim, num_classes) for _ in range(encoder.num_branches))
         self.neck_feature = neck_feature
         self.num_classes = num_classes
-        self.embedding_dim = branches * dim
+        self.embedding_dim = encoder.num_branches * encoder.dim
 
     def forward(self, images: Tensor, camera: Tensor | None = None, view: Tensor | None = None) -> ReIDOutput:
         """See `ReIDOutput`.

@@ -41,22 +41,29 @@ class SideInformation(nn.Module):
 
         Args:
             batch: number of images B.
-            camera: (B,) int, 0-based; -1 is unknown. None: all unknown. Not read without cameras.
+            camera: (B,) int, 0-based; negative is unknown. None: all unknown. Not read without cameras.
             view: (B,) int, likewise.
 
         Returns:
             (B, 1, D).
+
+        Raises:
+            ValueError: if an index has another shape.
+            IndexError: if an index is beyond the table (on an accelerator: an assertion of the device).
         """
         table = self.table.view(max(self.num_cameras, 1), max(self.num_views, 1), -1)  # (C, V, D)
-        # One more row and column hold the means; index -1 lands there.
-        table = torch.cat([table, table.mean(0, keepdim=True)], dim=0)
-        table = torch.cat([table, table.mean(1, keepdim=True)], dim=1)  # (C + 1, V + 1, D)
-        row = self._index(camera, self.num_cameras, batch)
-        column = self._index(view, self.num_views, batch)
+        # Row and column 0 hold the means, so that unknown is 0 and an index beyond the table finds nothing.
+        table = torch.cat([table.mean(0, keepdim=True), table], dim=0)
+        table = torch.cat([table.mean(1, keepdim=True), table], dim=1)  # (1 + C, 1 + V, D)
+        row = self._index("camera", camera, self.num_cameras, batch)
+        column = self._index("view", view, self.num_views, batch)
         return self.coefficient * table[row, column].unsqueeze(1)
 
-    def _index(self, index: Tensor | None, count: int, batch: int) -> Tensor:
+    def _index(self, name: str, index: Tensor | None, count: int, batch: int) -> Tensor:
+        """(B,) int64: 0 for unknown, else one more than the index."""
         if index is None or count == 0:
             # Without that axis the table has one row for it, which is its own mean.
-            return torch.full((batch,), -1, dtype=torch.long, device=self.table.device)
-        return index.to(self.table.device)
+            return torch.zeros(batch, dtype=torch.long, device=self.table.device)
+        if tuple(index.shape) != (batch,):
+            raise ValueError(f"{name} must have one index per image, shape ({batch},), not {tuple(index.shape)}")
+        return index.to(self.table.device, torch.long).clamp(min=-1) + 1

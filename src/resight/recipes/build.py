@@ -13,9 +13,9 @@ from resight.errors import DataError, RecipeError
 from resight.losses import ReIDLoss
 from resight.models import ReIDModel, create_model
 from resight.recipes.schema import ModelSection, ScheduleSection, TrainRecipe
-from resight.train.loop import LoopSettings
 from resight.train.optim import GroupRule
 from resight.train.schedules import ConstantSchedule, CosineSchedule, MultiStepSchedule, Schedule
+from resight.train.settings import LoopSettings
 
 
 def read_source(source: Path, format: str | None = None, **options: Any) -> Manifest:

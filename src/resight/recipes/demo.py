@@ -1,5 +1,6 @@
 """The four rows of the ablation on the synthetic people, for a laptop."""
 
+from resight.recipes.resolve import update
 from resight.recipes.schema import (
     DataSection,
     ModelSection,
@@ -22,20 +23,17 @@ def demo_baseline() -> TrainRecipe:
     )
 
 
-def _with(recipe: TrainRecipe, title: str, **model: object) -> TrainRecipe:
-    return recipe.model_copy(update={"title": title, "model": recipe.model.model_copy(update=model)})
-
-
 def demo_jpm() -> TrainRecipe:
     """With the jigsaw patch module."""
-    return _with(demo_baseline(), "Synthetic people, + JPM", jigsaw=True)
+    return update(demo_baseline(), {"title": "Synthetic people, + JPM", "model": {"jigsaw": True}})
 
 
 def demo_sie() -> TrainRecipe:
     """With camera side information."""
-    return _with(demo_baseline(), "Synthetic people, + SIE", side_information="camera")
+    return update(demo_baseline(), {"title": "Synthetic people, + SIE", "model": {"side_information": "camera"}})
 
 
 def demo_transreid() -> TrainRecipe:
     """With both: TransReID."""
-    return _with(demo_baseline(), "Synthetic people, TransReID (JPM + SIE)", jigsaw=True, side_information="camera")
+    changes = {"jigsaw": True, "side_information": "camera"}
+    return update(demo_baseline(), {"title": "Synthetic people, TransReID (JPM + SIE)", "model": changes})

@@ -1,12 +1,13 @@
 """From runs to the HTML page about them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from resight.evaluation import RankList, Report, rank_lists
+from resight.evaluation import RankList, Report, choose_rows, rank_lists
 from resight.inference import Embedder
 from resight.recipes.build import dump_recipe
 from resight.recipes.evaluation_set import EvaluationSet
@@ -37,34 +38,30 @@ def run_result(name: str, outcome: Outcome) -> RunResult:
     )
 
 
-def choose_rank_lists(report: Report, test: EvaluationSet, vectors: Vectors, *, each: int = 8) -> list[RankList]:
-    """Some queries whose first hit is wrong, worst first, and some of all kinds whose first hit is right.
+def choose_rank_lists(
+    report: Report, test: EvaluationSet, vectors: Vectors, *, num_hard: int = 8, num_others: int = 8
+) -> list[RankList]:
+    """The queries of the lowest average precision and some of the others, with their first hits.
 
     Args:
-        report: of these vectors, for the order of the queries (query against gallery).
+        report: of these vectors. Of both directions only query against gallery is shown.
         test: their rows.
         vectors: embeddings of query and gallery.
-        each: how many of each sort, at most.
+        num_hard: how many of the worst.
+        num_others: how many of the others.
     """
     query, gallery = vectors
     precision = report.average_precision[: len(test.query)]
-    valid = np.flatnonzero(~np.isnan(precision))
-    order = valid[np.argsort(precision[valid], kind="stable")]
-    better = order[len(order) // 4 :]
-    spread = better[np.linspace(0, len(better) - 1, min(2 * each, len(better))).round().astype(int)]
-    candidates = list(dict.fromkeys([*order[: 4 * each].tolist(), *spread.tolist()]))
-    lists = rank_lists(
+    forward = replace(report, average_precision=precision, num_valid=int((~np.isnan(precision)).sum()))
+    return rank_lists(
         query,
         test.query,
         gallery,
         test.gallery,
-        rows=candidates,
+        rows=choose_rows(forward, num_hard=num_hard, num_others=num_others),
         metric=test.section.metric,
         cross_camera=test.section.cross_camera,
     )
-    failed = [found for found in lists if not found.is_right][:each]
-    right = [found for found in lists if found.is_right][-2 * each :: 2][:each]
-    return failed + right
 
 
 def write_run_page(outcome: Outcome) -> Path:

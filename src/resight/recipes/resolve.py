@@ -28,8 +28,8 @@ def load_recipe(source: str, overrides: Iterable[str] = ()) -> TrainRecipe:
     Raises:
         RecipeError: for an unknown name, key or value; near names are given.
     """
-    changes = merge(parse_overrides(overrides), {})
-    return update(_from_file(Path(source)) if source.endswith((".yaml", ".yml")) else _built_in(source), changes)
+    recipe = _from_file(Path(source)) if source.endswith((".yaml", ".yml")) else _built_in(source)
+    return update(recipe, parse_overrides(overrides))
 
 
 def update(recipe: TrainRecipe, changes: Mapping[str, Any]) -> TrainRecipe:
@@ -65,7 +65,7 @@ def parse_overrides(overrides: Iterable[str]) -> Nested:
             parsed = yaml.safe_load(value) if value else None
         except yaml.YAMLError as error:
             raise RecipeError(f"{text!r}: the value is not valid YAML: {error}") from error
-        nested: Any = _number(parsed)
+        nested: Any = parsed
         for part in reversed(key.split(".")):
             nested = {part: nested}
         check_keys(nested)
@@ -103,6 +103,9 @@ def check_keys(changes: Mapping[str, Any], prefix: str = "") -> None:
                 raise RecipeError(f"{key} is a section, not a value; it has {_below(key, keys)}")
             check_keys(value, f"{key}.")
         elif key not in keys:
+            while isinstance(value, Mapping) and value:  # down to a value: its name says more than its section's
+                last, value = next(iter(value.items()))
+                key = f"{key}.{last}"
             raise RecipeError(f"a recipe has no key {key!r}; {_nearest(key, keys)}")
 
 
@@ -116,9 +119,10 @@ def _from_file(path: Path) -> TrainRecipe:
     if not isinstance(content, dict):
         raise RecipeError(f"{path}: expected a mapping of sections (model:, train:, ...), got {type(content).__name__}")
     base = content.pop("base", None)
-    changes = {key: {} if value is None else value for key, value in content.items()}
+    sections = {key.partition(".")[0] for key in known_keys() if "." in key}
+    changes = {key: {} if value is None and key in sections else value for key, value in content.items()}
     try:
-        return update(TrainRecipe() if base is None else _built_in(str(base)), _numbers(changes))
+        return update(TrainRecipe() if base is None else _built_in(str(base)), changes)
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from error
 
@@ -128,7 +132,7 @@ def _built_in(name: str) -> TrainRecipe:
 
     if name not in RECIPES:
         near = difflib.get_close_matches(name, RECIPES, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else "`resight recipes` lists them"
+        hint = f"did you mean {' or '.join(near)}?" if near else "`resight recipes` lists them."
         raise RecipeError(
             f"there is no recipe named {name!r}; {hint} A recipe of your own is a file that ends in .yaml"
         )
@@ -147,22 +151,6 @@ def _nearest(key: str, keys: list[str]) -> str:
 
 def _below(section: str, keys: list[str]) -> str:
     return ", ".join(key for key in keys if key.startswith(f"{section}."))
-
-
-def _number(value: Any) -> Any:
-    """YAML 1.1 reads `1e-4` as text; a person means a number."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
-def _numbers(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _numbers(item) for key, item in value.items()}
-    return [_numbers(item) for item in value] if isinstance(value, list) else _number(value)
 
 
 def _explain(item: Any) -> str:

@@ -1,6 +1,5 @@
 """Runs a recipe: data, model, training, evaluation, and the folder that holds what came out."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,16 +70,16 @@ def train(recipe: TrainRecipe, folder: Path, *, resume: bool = False, listener: 
     rows = _training_rows(manifest)
     test = EvaluationSet.of(manifest, recipe.evaluate, recipe.data)
     vocabulary = build.build_vocabulary(recipe, rows)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):  # the model is made on the CPU
         torch.manual_seed(recipe.train.seed)
         model = build.build_model(recipe, vocabulary)
     run = _run_folder(folder, recipe, resume)
     trainer = _trainer(recipe, rows, vocabulary, model, run)
-    if resume and run.checkpoint.is_file():
-        trainer.resume()
+    if resume:
+        if run.checkpoint.is_file():
+            trainer.resume()
         if trainer.accelerator.is_main_process:
             run.cut_rows(trainer.epoch)
-
     card = _card(recipe, vocabulary, sum(parameter.numel() for parameter in model.parameters()))
 
     def embedder_of(network: nn.Module) -> Embedder:
@@ -123,7 +122,7 @@ def _finish(
             listener.on_stage("evaluating")
             vectors = test.embed(embedder, listener)
             report = test.report(*vectors)
-            run.report_json.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
+            run.write_report(report.to_json())
             embedder.card = replace(embedder.card, metrics=report_numbers(report))
         write_model(run.model, embedder.model, embedder.card)
     PartialState().wait_for_everyone()

@@ -4,9 +4,13 @@ The defaults are those of the released TransReID code, ViT-B/16 at 256x128.
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
+
+Pixels = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Spread = Annotated[float, Field(gt=0)]
 
 
 class Section(BaseModel, frozen=True, extra="forbid"):
@@ -35,7 +39,7 @@ class ModelSection(Section):
     """
 
     name: str = "vit_base"
-    image_size: tuple[int, int] = (256, 128)
+    image_size: tuple[Pixels, Pixels] = (256, 128)
     patch_size: int = Field(16, ge=1)
     stride: int = Field(16, ge=1)
     side_information: Literal["none", "camera", "view", "both"] = "none"
@@ -49,19 +53,20 @@ class ModelSection(Section):
     dropout: float = Field(0.0, ge=0, lt=1)
     attention_dropout: float = Field(0.0, ge=0, lt=1)
     neck_feature: Literal["before", "after"] = "before"
-    shape: dict[str, Any] = Field(default_factory=dict)
+    initial_weights: Literal["official", "structured"] = "official"
+    shape: dict[str, int | float | bool | None] = Field(default_factory=dict)
 
 
 class AugmentSection(Section):
     """Training augmentation and normalisation; see `resight.data.transforms.TrainTransform`."""
 
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[Spread, Spread, Spread] = (0.5, 0.5, 0.5)
     interpolation: Literal["bilinear", "bicubic"] = "bicubic"
     flip: float = Field(0.5, ge=0, le=1)
     padding: int = Field(10, ge=0)
     erase: float = Field(0.5, ge=0, le=1)
-    erase_area: tuple[float, float] = (0.02, 1 / 3)
+    erase_area: tuple[Share, Share] = (0.02, 1 / 3)
     brightness: float = Field(0.0, ge=0)
     contrast: float = Field(0.0, ge=0)
     saturation: float = Field(0.0, ge=0)
@@ -87,16 +92,18 @@ class LossSection(Section):
 
     identity_weight: float = Field(1.0, ge=0)
     triplet_weight: float = Field(1.0, ge=0)
+    contrastive_weight: float = Field(0.0, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     margin: float | None = None
-    branch_weighting: Literal["code", "paper"] = "code"
     normalize_triplet: bool = False
+    temperature: float = Field(0.1, gt=0)
+    branch_weighting: Literal["code", "paper"] = "code"
 
 
 class OptimizerSection(Section):
     """See `resight.train.optim`."""
 
-    name: Literal["sgd", "adam", "adamw"] = "sgd"
+    name: Literal["sgd", "adam", "adamw", "muon"] = "sgd"
     lr: float = Field(0.008, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
     bias_lr_factor: float = Field(2.0, gt=0)
@@ -116,7 +123,7 @@ class ScheduleSection(Section):
     warmup_factor: float = Field(0.01, ge=0)
     final_factor: float = Field(0.002, ge=0)
     milestones: tuple[float, ...] = (40, 70)
-    gamma: float = 0.1
+    gamma: float = Field(0.1, gt=0)
 
 
 class TrainSection(Section):
@@ -126,7 +133,7 @@ class TrainSection(Section):
     seed: int = Field(1234, ge=0)
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     accumulation: int = Field(1, ge=1)
-    clip_norm: float | None = None
+    clip_norm: float | None = Field(None, gt=0)
     average_decay: float | None = Field(None, ge=0, lt=1)
     compile: bool = False
     gradient_checkpointing: bool = False

@@ -3,7 +3,8 @@
 Source: released configurations of He et al. 2021, arXiv:2102.04378.
 """
 
-from resight.recipes.schema import DataSection, ModelSection, TrainRecipe, TrainSection
+from resight.recipes.resolve import update
+from resight.recipes.schema import DataSection, TrainRecipe, TrainSection
 
 
 def market1501_baseline() -> TrainRecipe:
@@ -16,8 +17,7 @@ def market1501_baseline() -> TrainRecipe:
 
 
 def _with(recipe: TrainRecipe, title: str, **model: object) -> TrainRecipe:
-    section = ModelSection.model_validate({**recipe.model.model_dump(), **model})
-    return recipe.model_copy(update={"title": title, "model": section})
+    return update(recipe, {"title": title, "model": model})
 
 
 def market1501_jpm() -> TrainRecipe:

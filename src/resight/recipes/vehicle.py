@@ -1,5 +1,6 @@
 """The two-camera vehicle set: a small ViT from scratch, 40 epochs."""
 
+from resight.recipes.resolve import update
 from resight.recipes.schema import (
     DataSection,
     ModelSection,
@@ -25,5 +26,5 @@ def vehicle_baseline() -> TrainRecipe:
 def vehicle_transreid() -> TrainRecipe:
     """The same with JPM and camera SIE."""
     recipe = vehicle_baseline()
-    model = recipe.model.model_copy(update={"jigsaw": True, "jigsaw_shift": 8, "side_information": "camera"})
-    return recipe.model_copy(update={"title": f"{recipe.title}, + JPM + camera SIE", "model": model})
+    model = {"jigsaw": True, "jigsaw_shift": 8, "side_information": "camera"}
+    return update(recipe, {"title": f"{recipe.title}, + JPM + camera SIE", "model": model})

@@ -1,9 +1,10 @@
 """Training: one loop, its optimisers, schedules, checkpoints and run folder."""
 
-from resight.train.loop import Hooks, LoopSettings, Trainer
+from resight.train.loop import Hooks, Trainer
 from resight.train.optim import GroupRule, create_optimizer, parameter_groups
 from resight.train.run_folder import RunFolder
 from resight.train.schedules import ConstantSchedule, CosineSchedule, MultiStepSchedule
+from resight.train.settings import LoopSettings
 from resight.train.task import SupervisedTask, Task
 
 __all__ = [

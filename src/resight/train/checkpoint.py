@@ -1,29 +1,34 @@
-"""Checkpoints that are either whole or not there."""
+"""Files of a run that are either whole or not there, and the checkpoint among them."""
 
 import os
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
 from resight.errors import TrainingError
 
+FORMAT_VERSION = 1
 
-def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Writes the state beside its place, then moves it there in one step.
 
-    A kill, a full disk or a power cut leaves the checkpoint that was there before.
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write beside its place, moved there in one step at the end.
+
+    A kill, a full disk or a power cut leaves what was there before. What a kill leaves beside it is written over the
+    next time.
 
     Args:
-        path: of the checkpoint file; its folder is made.
-        state: tensors, numbers, strings, and lists and dicts of them.
+        path: of the file; its folder is made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
         with temporary.open("wb") as file:
-            torch.save(state, file)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -31,18 +36,35 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Writes the state; see `whole_file`.
+
+    Args:
+        path: of the checkpoint file; its folder is made.
+        state: tensors, numbers, strings, and lists and dicts of them.
+    """
+    with whole_file(path) as file:
+        torch.save({"format_version": FORMAT_VERSION, **state}, file)
+
+
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """The state, on the CPU; nothing in the file is executed.
 
     Raises:
-        TrainingError: if the file is missing or no checkpoint of ours.
+        TrainingError: if the file is missing or no checkpoint that this version can read.
     """
     if not path.is_file():
         raise TrainingError(f"there is no checkpoint at {path}; start the run without resuming")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise TrainingError(f"{path} is not a checkpoint that can be read: {error}") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise TrainingError(f"{path} is not a checkpoint that can be read, or is damaged: {reason}") from error
     if not isinstance(state, dict) or "format_version" not in state:
         raise TrainingError(f"{path} is not a training checkpoint of resight")
+    if state["format_version"] != FORMAT_VERSION:
+        raise TrainingError(
+            f"{path} has format {state['format_version']}, but this version of resight reads {FORMAT_VERSION}; "
+            "finish the run with the version that began it (environment.json names it)"
+        )
     return state

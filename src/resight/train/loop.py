@@ -7,48 +7,26 @@ place). So a run can be entered at any step and goes on exactly as if it had nev
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 
 from resight.errors import TrainingError
 from resight.train.average import WeightAverage
 from resight.train.checkpoint import load_checkpoint, save_checkpoint
-from resight.train.schedules import Clock, Schedule, schedule_time, set_learning_rate
+from resight.train.schedules import Schedule, schedule_time, set_learning_rate
+from resight.train.settings import LoopSettings
 from resight.train.task import Task
 
-Precision = Literal["fp32", "bf16", "fp16"]
 Batches = Callable[[int, int], Iterable[Any]]
 """(epoch, first step) -> the batches of that epoch from that step on; it has a length."""
-
-
-@dataclass(frozen=True)
-class LoopSettings:
-    """How to train, whatever is trained.
-
-    epochs: number. seed: of everything. precision: of the forward pass; weights stay fp32. accumulation: batches per
-    optimiser step, each with a loss of its own (mining does not reach across them). clip_norm: largest global gradient
-    norm; None does not clip. clock: see `resight.train.schedules.Clock`. average_decay: of the weight average that is
-    evaluated and stored; None: the weights themselves. compile: use `torch.compile`. save_every, evaluate_every: in
-    epochs; 0: only at the end. save_steps: also save after so many steps inside an epoch; 0: never.
-    """
-
-    epochs: int
-    seed: int = 0
-    precision: Precision = "fp32"
-    accumulation: int = 1
-    clip_norm: float | None = None
-    clock: Clock = "epoch_end"
-    average_decay: float | None = None
-    compile: bool = False
-    save_every: int = 1
-    save_steps: int = 0
-    evaluate_every: int = 0
 
 
 @dataclass
@@ -66,6 +44,10 @@ class Hooks:
 
 class Trainer:
     """Runs a task to its end, from the start or from a checkpoint.
+
+    Accelerate brings the device, the processes and their exchange of gradients. Precision is set here, because
+    accelerate keeps it once for the whole process and leaves its autocast in the model's `forward`; so evaluation runs
+    in fp32, as the stored model does.
 
     Args:
         task: what is trained.
@@ -90,14 +72,16 @@ class Trainer:
     ) -> None:
         self.task = task
         self.batches = batches
+        self.optimizer = optimizer
         self.schedule = schedule
         self.settings = settings
         self.checkpoint = checkpoint
         self.hooks = hooks or Hooks()
-        self.accelerator = Accelerator(mixed_precision=_MIXED[settings.precision])
+        self.accelerator = Accelerator(mixed_precision="no")
         # Loaders stay out of prepare(): the PK sampler already gives each rank its own batches.
-        self.model, self.optimizer = self.accelerator.prepare(task.model, optimizer)
+        self.model: nn.Module = self.accelerator.prepare(task.model)
         self.forward: Any = torch.compile(self.model) if settings.compile else self.model
+        self.scaler = torch.amp.GradScaler(self.accelerator.device.type, enabled=settings.precision == "fp16")
         self.average = None
         if settings.average_decay is not None:
             self.average = WeightAverage(task.model, settings.average_decay)
@@ -118,36 +102,44 @@ class Trainer:
         Raises:
             TrainingError: if the loss stops being finite; the last checkpoint is kept.
         """
-        devices = [] if self.accelerator.device.type == "cpu" else [self.accelerator.device]
-        with torch.random.fork_rng(devices):
+        device = self.accelerator.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
             while self.epoch < self.settings.epochs:
                 self._run_epoch()
         return self.result.eval()
 
     def _run_epoch(self) -> None:
+        row = self._train_epoch()
+        self.epoch, self.step, self.sums, self.seconds = self.epoch + 1, 0, {}, 0.0
+        if self.accelerator.is_main_process:
+            if self._evaluates() and self.hooks.evaluate is not None:
+                row.update(self.hooks.evaluate(self.result.eval()))
+            # Before the checkpoint: a row too many is cut when the run is resumed, a missing one would stay missing.
+            self.hooks.on_row(row)
+        if self._due(self.settings.save_every):
+            self.save()
+        self.accelerator.wait_for_everyone()
+
+    def _train_epoch(self) -> dict[str, Any]:
+        """The rest of the present epoch; returns its row."""
         self.model.train()
         batches = self.batches(self.epoch, self.step)
         steps = self.step + len(batches)  # type: ignore[arg-type]
         if steps == 0:
             raise TrainingError("an epoch has no batch; there are too few images for one batch of P x K")
-        started = time.perf_counter()
         rate = 0.0
+        started = time.perf_counter()
         for batch in batches:
             rate = self._run_step(batch, steps)
             self.seconds += time.perf_counter() - started
-            started = time.perf_counter()
-            if self.settings.save_steps and self.step % self.settings.save_steps == 0 and self.step < steps:
+            if self._saves_here(steps):
                 self.save()
-        row = self._row(rate)
-        self.epoch, self.step, self.sums, self.seconds = self.epoch + 1, 0, {}, 0.0
-        main = self.accelerator.is_main_process
-        if main and self._evaluates() and self.hooks.evaluate is not None:
-            row.update(self.hooks.evaluate(self.result.eval()))
-        if self._due(self.settings.save_every):
-            self.save()
-        if main:
-            self.hooks.on_row(row)
-        self.accelerator.wait_for_everyone()
+            started = time.perf_counter()
+        images = self.sums.pop("images")
+        row: dict[str, Any] = {"epoch": self.epoch + 1, "lr": rate}
+        row.update({name: value / steps for name, value in self.sums.items()})
+        row["images_per_second"] = images / self.seconds
+        return row
 
     def _run_step(self, batch: Any, steps: int) -> float:
         settings = self.settings
@@ -156,41 +148,55 @@ class Trainer:
         rate = set_learning_rate(
             self.optimizer, self.schedule, schedule_time(settings.clock, self.epoch, self.step, steps)
         )
+        first = self.step - self.step % settings.accumulation  # batch of the optimiser step that this one belongs to
+        count = min(settings.accumulation, steps - first)
+        is_last = self.step + 1 == first + count
         batch = batch.to(self.accelerator.device)
-        with self.accelerator.autocast():
-            terms = self.task.terms(self.forward, batch)
-        self._check(terms["loss"], batch)
-        self.accelerator.backward(terms["loss"] / settings.accumulation)
+        with nullcontext() if is_last else self.accelerator.no_sync(self.model):
+            with self._autocast():
+                terms = self.task.terms(self.forward, batch)
+            self.scaler.scale(terms["loss"] / count).backward()  # type: ignore[no-untyped-call]
+        numbers = self._numbers(terms)
+        self._check(numbers["loss"], batch)
         self.step += 1
-        if self.step % settings.accumulation == 0 or self.step == steps:
-            if settings.clip_norm is not None:
-                self.accelerator.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-            self.updates += 1
-            self.task.after_step(self.updates)
-            if self.average is not None:
-                self.average.update(self.task.model)
-        for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value.item()
+        if is_last:
+            self._update()
+        for name, value in numbers.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
         self.sums["images"] = self.sums.get("images", 0) + len(batch.rows) * self.accelerator.num_processes
         self.hooks.on_step(self.epoch, self.step, steps, self.sums["loss"] / self.step)
         return rate
 
-    def _check(self, loss: Tensor, batch: Any) -> None:
-        if not math.isfinite(loss.item()):
-            kept = f"the last checkpoint is kept at {self.checkpoint}" if self.checkpoint else "nothing was stored"
-            raise TrainingError(
-                f"the loss became {loss.item()} in epoch {self.epoch + 1}, step {self.step + 1} (manifest rows "
-                f"{batch.rows.tolist()}); {kept}. Lower the learning rate, use fp32, or clip gradients (clip_norm)"
-            )
+    def _update(self) -> None:
+        """One step of the optimiser, and what follows from it."""
+        if self.settings.clip_norm is not None:
+            self.scaler.unscale_(self.optimizer)
+            clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+        self.updates += 1
+        self.task.after_step(self.updates)
+        if self.average is not None:
+            self.average.update(self.task.model)
 
-    def _row(self, rate: float) -> dict[str, Any]:
-        images = self.sums.pop("images")
-        row: dict[str, Any] = {"epoch": self.epoch + 1, "lr": rate}
-        row.update({name: value / self.step for name, value in self.sums.items()})
-        row["images_per_second"] = images / self.seconds
-        return row
+    def _autocast(self) -> torch.autocast:
+        dtype = torch.float16 if self.settings.precision == "fp16" else torch.bfloat16
+        return torch.autocast(self.accelerator.device.type, dtype, enabled=self.settings.precision != "fp32")
+
+    def _numbers(self, terms: Mapping[str, Tensor]) -> dict[str, float]:
+        """The terms as numbers, averaged over the processes; fetched from the device at once."""
+        values = torch.stack([value.detach().float() for value in terms.values()])
+        return dict(zip(terms, self.accelerator.reduce(values, "mean").tolist(), strict=True))
+
+    def _check(self, loss: float, batch: Any) -> None:
+        if not math.isfinite(loss):
+            kept = self.checkpoint is not None and self.checkpoint.is_file()
+            where = f"the last checkpoint is kept at {self.checkpoint}" if kept else "nothing was stored yet"
+            raise TrainingError(
+                f"the loss became {loss} in epoch {self.epoch + 1}, step {self.step + 1} (training rows "
+                f"{batch.rows.tolist()}); {where}. Lower the learning rate, use fp32, or clip gradients (clip_norm)"
+            )
 
     def _evaluates(self) -> bool:
         """Whether to evaluate between epochs; the result is evaluated by whoever called `fit`."""
@@ -201,21 +207,25 @@ class Trainer:
         """Whether the epoch that just ended is one of every so many, or the last."""
         return self.epoch == self.settings.epochs or (every > 0 and self.epoch % every == 0)
 
+    def _saves_here(self, steps: int) -> bool:
+        """Whether to save inside the epoch; only between optimiser steps, since gradients are not stored."""
+        batches = self.settings.save_steps * self.settings.accumulation
+        return batches > 0 and self.step % batches == 0 and self.step < steps
+
     def save(self) -> None:
         """Writes the checkpoint, on the first rank."""
         if self.checkpoint is None or not self.accelerator.is_main_process:
             return
-        scaler = self.accelerator.scaler
         state = {
-            "format_version": 1,
             "epoch": self.epoch,
             "step": self.step,
             "updates": self.updates,
             "sums": self.sums,
             "seconds": self.seconds,
+            "processes": self.accelerator.num_processes,
             "model": self.task.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "scaler": None if scaler is None else scaler.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "task": self.task.state(),
             "average": None if self.average is None else self.average.model.state_dict(),
             "average_steps": 0 if self.average is None else self.average.steps,
@@ -228,28 +238,31 @@ class Trainer:
         Raises:
             TrainingError: if there is none, or it belongs to another model or optimiser.
         """
-        assert self.checkpoint is not None
+        if self.checkpoint is None:
+            raise TrainingError("this trainer has no checkpoint to resume from; pass checkpoint=PATH")
         state = load_checkpoint(self.checkpoint)
+        processes = self.accelerator.num_processes
         try:
+            if state["step"] and state["processes"] != processes:
+                raise ValueError(
+                    f"it was saved inside an epoch that {state['processes']} process(es) shared, not {processes}"
+                )
             self.task.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
+            self.scaler.load_state_dict(state["scaler"])
             if self.average is not None:
                 self.average.model.load_state_dict(state["average"])
                 self.average.steps = state["average_steps"]
+            self.task.load_state(state["task"])
+            self.epoch, self.step, self.updates = state["epoch"], state["step"], state["updates"]
+            self.sums, self.seconds = dict(state["sums"]), state["seconds"]
         except (RuntimeError, ValueError, KeyError, AttributeError, TypeError) as error:
+            reason = " ".join(str(error).split()).removesuffix(".")
             raise TrainingError(
-                f"{self.checkpoint} does not fit this model and optimiser: {error}. Resume with the recipe of that run"
+                f"{self.checkpoint} does not fit this run: {reason}. Resume with the recipe of that run"
             ) from error
-        if self.accelerator.scaler is not None and state["scaler"] is not None:
-            self.accelerator.scaler.load_state_dict(state["scaler"])
-        self.task.load_state(state["task"])
-        self.epoch, self.step, self.updates = state["epoch"], state["step"], state["updates"]
-        self.sums, self.seconds = dict(state["sums"]), state["seconds"]
-
-
-_MIXED = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
 def _mix(*numbers: int) -> int:
-    """One seed of 63 bits from several numbers."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    """One seed of 63 bits from several numbers, from another stream than those of the augmentation."""
+    return int(np.random.SeedSequence(numbers, spawn_key=(1,)).generate_state(1, np.uint64)[0] >> np.uint64(1))

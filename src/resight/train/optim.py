@@ -7,7 +7,12 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-OptimizerName = Literal["sgd", "adam", "adamw"]
+from resight.train.muon import Muon
+
+OptimizerName = Literal["sgd", "adam", "adamw", "muon"]
+
+
+_TABLES = ("cls_token", "pos_embed", "side_information.table")
 
 
 @dataclass(frozen=True)
@@ -16,7 +21,8 @@ class GroupRule:
 
     lr: base rate. bias_lr_factor: times the rate where the name contains `bias`. classifier_lr_factor: times the base
     rate where the name contains `classifier`. weight_decay: decay. bias_weight_decay: decay where the name contains
-    `bias`; None: as `weight_decay`. decay_vectors: False leaves all tensors of one dimension (biases, norms) undecayed.
+    `bias`; None: as `weight_decay`. decay_vectors: False leaves undecayed what is no weight of a layer: tensors of one
+    dimension (biases, norms) and tables (class token, positions, side information).
 
     Source: released TransReID code, which has bias_lr_factor 2 and decays everything.
     """
@@ -36,7 +42,7 @@ class GroupRule:
             decay = self.weight_decay if self.bias_weight_decay is None else self.bias_weight_decay
         if "classifier" in name:
             rate = self.lr * self.classifier_lr_factor
-        if parameter.ndim <= 1 and not self.decay_vectors:
+        if not self.decay_vectors and (parameter.ndim <= 1 or name.endswith(_TABLES)):
             decay = 0.0
         return rate, decay
 
@@ -52,16 +58,28 @@ def parameter_groups(named: Iterable[tuple[str, nn.Parameter]], rule: GroupRule)
         rule: their settings.
 
     Returns:
-        Groups with `params`, `lr`, `peak_lr` (what a schedule scales) and `weight_decay`, in order of first appearance.
+        Groups with `params`, `lr`, `peak_lr` (what a schedule scales), `weight_decay` and `pieces` (see `Muon`; the
+        other optimisers do not read it), in order of first appearance.
     """
-    groups: dict[tuple[float, float], dict[str, Any]] = {}
+    groups: dict[tuple[float, float, int], dict[str, Any]] = {}
     for name, parameter in named:
         if not parameter.requires_grad:
             continue
         rate, decay = rule.settings(name, parameter)
-        group = groups.setdefault((rate, decay), {"params": [], "lr": rate, "peak_lr": rate, "weight_decay": decay})
+        pieces = _pieces(name, parameter)
+        group = groups.setdefault(
+            (rate, decay, pieces),
+            {"params": [], "lr": rate, "peak_lr": rate, "weight_decay": decay, "pieces": pieces},
+        )
         group["params"].append(parameter)
     return list(groups.values())
+
+
+def _pieces(name: str, parameter: nn.Parameter) -> int:
+    """How many matrices a tensor stacks, for the weights of linear layers inside blocks; 0 for all else."""
+    if parameter.ndim != 2 or ".block" not in name:
+        return 0
+    return 3 if "qkv" in name else 1
 
 
 def create_optimizer(
@@ -75,9 +93,9 @@ def create_optimizer(
 
     Args:
         groups: from `parameter_groups`.
-        name: `sgd` (momentum, decay added to the gradient), `adam` (decay added to the gradient) or `adamw`.
-        momentum: for sgd.
-        betas: for adam and adamw.
+        name: `sgd` (momentum, decay added to the gradient), `adam` (decay added to the gradient), `adamw` or `muon`.
+        momentum: for sgd and muon.
+        betas: for adam, adamw and muon.
 
     Raises:
         ValueError: for another name.
@@ -88,4 +106,6 @@ def create_optimizer(
         return torch.optim.Adam(groups, betas=betas)
     if name == "adamw":
         return torch.optim.AdamW(groups, betas=betas)
-    raise ValueError(f"there is no optimizer named {name!r}; choose sgd, adam or adamw")
+    if name == "muon":
+        return Muon(groups, momentum=momentum, betas=betas)
+    raise ValueError(f"there is no optimizer named {name!r}; choose sgd, adam, adamw or muon")

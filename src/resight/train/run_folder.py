@@ -3,7 +3,7 @@
 ```
 RUN/
   recipe.yaml         the resolved recipe, every value spelled out
-  environment.json    versions, device, command, seed
+  environment.json    versions, device, command; of the last start
   metrics.jsonl       one line per epoch
   tensorboard/        the same for TensorBoard, where it is installed
   checkpoints/last.pt everything needed to resume
@@ -13,7 +13,6 @@ RUN/
 """
 
 import json
-import os
 import platform
 import sys
 from collections.abc import Mapping
@@ -27,12 +26,13 @@ import yaml
 
 from resight._version import __version__
 from resight.errors import TrainingError
+from resight.train.checkpoint import whole_file
 
 _PACKAGES = ("torch", "torchvision", "timm", "accelerate", "numpy", "pillow", "pyarrow")
 
 
 class RunFolder:
-    """Paths of a run and what is written there. Make one with `create` or `open`."""
+    """Paths of a run and what is written there; `create` makes the folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -45,6 +45,7 @@ class RunFolder:
         self.report_json = path / "report.json"
         self.report_html = path / "report.html"
         self._writer: Any = None
+        self._purge: int | None = None  # TensorBoard forgets what it has from this epoch on
 
     @classmethod
     def create(cls, path: Path, recipe: Mapping[str, Any], *, resume: bool = False) -> "RunFolder":
@@ -55,21 +56,29 @@ class RunFolder:
                 but holds another recipe.
         """
         run = cls(path)
+        content = json.loads(json.dumps(recipe, default=str))
         if resume and run.recipe.is_file():
-            stored = yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
-            changed = sorted(_differences(stored, json.loads(json.dumps(recipe, default=str))))
-            if changed:
-                raise TrainingError(
-                    f"{path} holds a run with other settings ({', '.join(changed)}); resume it with its own "
-                    f"(resight train {run.recipe} --resume), or start another run folder"
-                )
-            return run
-        if path.exists() and any(path.iterdir()):
-            raise TrainingError(f"{path} is not empty; choose another folder, or continue that run with --resume")
-        path.mkdir(parents=True, exist_ok=True)
-        _write(run.recipe, yaml.safe_dump(json.loads(json.dumps(recipe, default=str)), sort_keys=False))
+            run._require_same(content)
+        elif path.exists() and any(not _is_leftover(entry) for entry in path.iterdir()):
+            advice = "" if resume else ", or continue that run with --resume"
+            what = "is not empty and holds no run" if resume else "is not empty"
+            raise TrainingError(f"{path} {what}; choose another folder{advice}")
+        else:
+            _write(run.recipe, yaml.safe_dump(content, sort_keys=False))
         _write(run.environment, json.dumps(environment(), indent=2) + "\n")
         return run
+
+    def _require_same(self, recipe: Mapping[str, Any]) -> None:
+        try:
+            stored = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise TrainingError(f"{self.recipe} cannot be read, so the run cannot be continued: {error}") from error
+        changed = sorted(_differences(stored, recipe))
+        if changed:
+            raise TrainingError(
+                f"{self.path} holds a run with other settings ({', '.join(changed)}); continue it with its own "
+                f"(resight train {self.recipe} -o {self.path} --resume), or choose another folder"
+            )
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Adds one epoch's numbers to metrics.jsonl and TensorBoard."""
@@ -95,7 +104,12 @@ class RunFolder:
     def cut_rows(self, epochs: int) -> None:
         """Forgets the lines after that many epochs: they will be trained and written again."""
         rows = [row for row in self.rows() if row["epoch"] <= epochs]
+        self._purge = epochs + 1
         _write(self.metrics, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def write_report(self, report: Mapping[str, Any]) -> None:
+        """report.json: the numbers of the finished run."""
+        _write(self.report_json, json.dumps(report, indent=2) + "\n")
 
     def close(self) -> None:
         if self._writer is not None:
@@ -108,7 +122,7 @@ class RunFolder:
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError:
                 return None
-            self._writer = SummaryWriter(str(self.tensorboard))
+            self._writer = SummaryWriter(str(self.tensorboard), purge_step=self._purge)
         return self._writer
 
 
@@ -133,9 +147,13 @@ def environment() -> dict[str, Any]:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    with whole_file(path) as file:
+        file.write(text.encode())
+
+
+def _is_leftover(path: Path) -> bool:
+    """Whether a kill left this half-written file in a folder that has no run yet."""
+    return path.name.startswith(".") and path.name.endswith(".tmp")
 
 
 def _differences(old: Any, new: Any, prefix: str = "") -> set[str]:

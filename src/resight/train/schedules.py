@@ -89,7 +89,7 @@ def schedule_time(clock: Clock, epoch: int, step: int, steps_per_epoch: int) -> 
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, schedule: Schedule, t: float) -> float:
-    """Sets every group to its rate at time t; returns the highest peak's rate, for the log."""
+    """Sets every group to its rate at time t; returns that of the first group, for the log."""
     for group in optimizer.param_groups:
         group["lr"] = schedule(t, group["peak_lr"])
     return float(optimizer.param_groups[0]["lr"])

@@ -40,7 +40,7 @@ class Task(Protocol):
 
 
 class SupervisedTask:
-    """Re-identification with labels: identity and triplet loss over all branches.
+    """Re-identification with labels: `ReIDLoss` over all branches.
 
     Args:
         model: a `ReIDModel` with classifiers.
@@ -52,7 +52,7 @@ class SupervisedTask:
         self.loss = loss
 
     def terms(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """`loss`, `identity_loss`, `triplet_loss` and `accuracy` (share of the batch that the global branch names)."""
+        """`loss`, its parts (`identity_loss`, ...) and `accuracy` (share of the batch that the global branch names)."""
         if bool((batch.labels < 0).any()):
             rows = batch.rows[batch.labels < 0].tolist()
             raise DataError(f"training rows {rows[:5]} have no identity; supervised training needs one for each row")
@@ -62,8 +62,7 @@ class SupervisedTask:
             accuracy = (output.logits[:, 0].argmax(1) == batch.labels).float().mean()
         return {
             "loss": terms.total,
-            "identity_loss": terms.identity,
-            "triplet_loss": terms.triplet,
+            **{f"{name}_loss": value for name, value in terms.parts.items()},
             "accuracy": accuracy,
         }
 

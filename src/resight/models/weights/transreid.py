@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from resight.errors import ModelFormatError
+
 _UNUSED = ("base.fc.", "base.head.")
 _BRANCHES = {
     "b1.0": "global_branch.block",
@@ -25,14 +27,14 @@ def from_transreid(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             (`base.` left out).
 
     Raises:
-        ValueError: if it holds no ViT.
+        ModelFormatError: if it holds no ViT.
     """
     names = {key.removeprefix("module."): value for key, value in state.items()}
     if not any(key.startswith("base.") for key in names):
         names = {f"base.{key}": value for key, value in names.items()}
     depth = 1 + max((int(match[1]) for key in names if (match := re.match(r"base\.blocks\.(\d+)\.", key))), default=-1)
     if depth == 0:
-        raise ValueError("no block of a ViT (base.blocks.0...) in this state; is it a TransReID checkpoint?")
+        raise ModelFormatError("no block of a ViT (base.blocks.0...) in this state; is it a TransReID checkpoint?")
     has_branches = any(key.startswith("b1.") for key in names)
     translated = {}
     for key, value in names.items():

@@ -1,0 +1,103 @@
+"""Trains recipes with several seeds, one process and one thread each, and writes mean and spread to a table.
+
+    python benchmarks/seeds.py vehicles --data ../shared/data/vehicle-reid --seeds 0 1 2
+    python benchmarks/seeds.py people --data people --seeds 0 1 2
+
+Runs that are finished already are not run again, so a table can grow over several calls.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+
+# name of the row -> recipe and overrides
+TABLES: dict[str, dict[str, list[str]]] = {
+    "people": {
+        "baseline": ["demo_baseline"],
+        "+ JPM": ["demo_jpm"],
+        "+ SIE": ["demo_sie"],
+        "TransReID (JPM + SIE)": ["demo_transreid"],
+    },
+    "vehicles": {
+        "official settings": ["vehicle_baseline"],
+        "official settings, JPM + SIE": ["vehicle_transreid"],
+    },
+}
+COLUMNS = {"mAP": "mean_ap", "Rank-1": 1, "Rank-5": 5, "Rank-10": 10, "mINP": "mean_inp"}
+
+
+def run(folder: Path, data: Path, words: list[str], seed: int) -> dict[str, float]:
+    """The numbers of one run, trained now unless it is finished already."""
+    report = folder / "report.json"
+    if not report.is_file():
+        command = [sys.executable, "-m", "resight.cli.main", "train", words[0], *words[1:], f"train.seed={seed}"]
+        command += ["--data", str(data), "--output", str(folder), "--resume"]
+        started = time.perf_counter()
+        subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
+        print(f"{folder.name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    content = json.loads(report.read_text())
+    return {
+        name: content["cmc"][min(key, len(content["cmc"])) - 1] if isinstance(key, int) else content[key]
+        for name, key in COLUMNS.items()
+    }
+
+
+def cell(values: list[float]) -> str:
+    """Mean, and lowest to highest, in percent."""
+    if len(values) == 1:
+        return f"{100 * values[0]:.1f}"
+    return f"{100 * statistics.mean(values):.1f} ({100 * min(values):.1f} .. {100 * max(values):.1f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", choices=TABLES)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--runs", type=Path, default=Path("runs/seeds"), help="folder of the runs")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time")
+    parser.add_argument("--rows", nargs="*", help="only these rows")
+    parser.add_argument("--output", type=Path, help="Markdown file of the table")
+    arguments = parser.parse_args()
+
+    rows = {
+        name: words for name, words in TABLES[arguments.table].items() if not arguments.rows or name in arguments.rows
+    }
+    jobs = [(name, words, seed) for seed in arguments.seeds for name, words in rows.items()]
+    numbers: dict[str, list[dict[str, float]]] = {name: [] for name in rows}
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        folders = [arguments.runs / f"{arguments.table}_{list(rows).index(name)}_{seed}" for name, _, seed in jobs]
+        results = pool.map(lambda job, folder: run(folder, arguments.data, job[1], job[2]), jobs, folders)
+        for (name, _, _), result in zip(jobs, results, strict=True):
+            numbers[name].append(result)
+
+    lines = [
+        f"# {arguments.table}, seeds {', '.join(map(str, arguments.seeds))}",
+        "",
+        f"`{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}`, {datetime.now(timezone.utc):%Y-%m-%d}, "
+        f"resight {version('resight')}, torch {version('torch')}, Python {platform.python_version()}, "
+        f"{platform.machine()}, {os.cpu_count()} cores, one thread per run. Percent: mean (lowest .. highest).",
+        "",
+        f"| | {' | '.join(COLUMNS)} |",
+        f"|---|{'---|' * len(COLUMNS)}",
+    ]
+    for name, results in numbers.items():
+        lines.append(f"| {name} | {' | '.join(cell([result[column] for result in results]) for column in COLUMNS)} |")
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        arguments.output.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

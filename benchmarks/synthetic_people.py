@@ -1,0 +1,56 @@
+"""Crops per second of the synthetic people, on one core, JPEG files included.
+
+python benchmarks/synthetic_people.py --output benchmarks/results/synthetic_people_HARDWARE_YYYYMM.md
+"""
+
+import argparse
+import platform
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from resight.data.synthetic import write_market1501_layout, write_pool
+
+
+def measure(write: str) -> tuple[int, float, float]:
+    """(crops, CPU seconds, wall seconds) of one set."""
+    with tempfile.TemporaryDirectory() as folder:
+        wall, cpu = time.perf_counter(), time.process_time()
+        if write == "labelled set":
+            path = write_market1501_layout(Path(folder) / "set", train_ids=60, test_ids=40)
+        else:
+            path = write_pool(Path(folder) / "set", images=1500, junk_share=0.4).parent
+        seconds = time.process_time() - cpu, time.perf_counter() - wall
+        return sum(1 for _ in path.rglob("*.jpg")), *seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    lines = [
+        "# Synthetic people: crops per second on one core",
+        "",
+        f"`python benchmarks/synthetic_people.py`; Python {platform.python_version()}, {platform.machine()}, "
+        f"numpy {version('numpy')}, pillow {version('pillow')}. 128x64 pixels, median of {arguments.rounds} rounds.",
+        "",
+        "| what | crops | crops/s, CPU time | crops/s, wall time |",
+        "|---|---|---|---|",
+    ]
+    for write in ("labelled set", "unlabelled pool, 40 % junk"):
+        rounds = [measure(write) for _ in range(arguments.rounds)]
+        cpu, wall = (float(np.median([crops / r[i] for r in rounds for crops in [r[0]]])) for i in (1, 2))
+        lines.append(f"| {write} | {rounds[0][0]} | {cpu:.0f} | {wall:.0f} |")
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        arguments.output.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

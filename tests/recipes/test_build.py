@@ -1,0 +1,105 @@
+from pathlib import Path
+
+import pytest
+
+from resight.data.dataset import Vocabulary
+from resight.data.manifest import Manifest
+from resight.errors import DataError, RecipeError
+from resight.recipes import TrainRecipe, build, update
+from resight.train import ConstantSchedule, CosineSchedule, MultiStepSchedule
+
+
+def test_source_is_a_manifest_or_what_a_converter_reads(tiny_csv: Path, tmp_path: Path) -> None:
+    assert len(build.read_source(tiny_csv)) == 32
+    columns = {"columns": {"pid": "who"}}
+    (tmp_path / "own.csv").write_text(f"image,who\n{tiny_csv.parent / '0001_c1_0.png'},7\n")
+    assert list(build.read_source(tmp_path / "own.csv", "csv_table", **columns).column("pid")) == ["7"]
+
+
+def test_a_folder_needs_a_format(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"is a folder; say how to read it.*market1501.*--format NAME"):
+        build.read_source(tmp_path)
+
+
+def test_unknown_format_and_option(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no converter 'market'; did you mean market1501\?"):
+        build.read_source(tmp_path, "market")
+    with pytest.raises(DataError, match=r"no converter 'xyz'; known are .*vehicle_reid"):
+        build.read_source(tmp_path, "xyz")
+    with pytest.raises(DataError, match="market1501 has no option camera_pattern"):
+        build.read_source(tmp_path, "market1501", camera_pattern="x")
+
+
+@pytest.mark.parametrize("format", [None, "market1501"])
+def test_a_source_that_is_missing_is_named(tmp_path: Path, format: str | None) -> None:
+    with pytest.raises(DataError, match=r"nowhere\.csv"):
+        build.read_source(tmp_path / "nowhere.csv", format)
+
+
+def test_no_source() -> None:
+    with pytest.raises(RecipeError, match=r"does not say where its data is; give --data PATH, or data\.source=PATH"):
+        build.build_manifest(TrainRecipe())
+
+
+@pytest.mark.parametrize(
+    ("wants", "cameras", "views"),
+    [("none", (), ()), ("camera", ("1", "2"), ()), ("view", (), ("a",)), ("both", ("1", "2"), ("a",))],
+)
+def test_vocabulary(tiny_manifest: Manifest, wants: str, cameras: tuple, views: tuple) -> None:
+    rows = tiny_manifest.with_column("viewid", ["a"] * len(tiny_manifest)).split("train")
+    recipe = update(TrainRecipe(), {"model": {"side_information": wants}})
+    expected = Vocabulary(("0001", "0002", "0003", "0004"), cameras, views)
+    assert build.build_vocabulary(recipe, rows) == expected
+
+
+@pytest.mark.parametrize("wants", ["view", "both"])
+def test_side_information_that_the_data_lacks(tiny_manifest: Manifest, wants: str) -> None:
+    recipe = update(TrainRecipe(), {"model": {"side_information": wants}})
+    with pytest.raises(
+        RecipeError, match=rf"side_information={wants} needs view labels, but no training row has a vie"
+    ):
+        build.build_vocabulary(recipe, tiny_manifest)
+
+
+def test_model(tiny_recipe: TrainRecipe) -> None:
+    recipe = update(tiny_recipe, {"model": {"side_information": "camera"}, "train": {"gradient_checkpointing": True}})
+    model = build.build_model(recipe, Vocabulary(("a", "b", "c"), ("1", "2"), ()))
+    assert model.num_classes == 3
+    assert model.embedding_dim == 12
+    assert model.encoder.side_information.num_cameras == 2
+    assert model.encoder.gradient_checkpointing
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "vit_basee"}, r"model: there is no model named 'vit_basee'; did you mean vit_base"),
+        ({"shape": {"widht": 3}}, r"model: unknown fields of shape: \['widht'\]"),
+        ({"shape": {"width": 10, "heads": 3}}, r"model: .*10 cannot be split over 3 heads"),
+        ({"jigsaw": True, "jigsaw_shift": 400}, r"model: "),
+        ({"patch_size": 64}, r"model: "),
+        ({"shape": {"width": 12.5}}, r"model: "),
+    ],
+)
+def test_a_model_that_cannot_be(tiny_recipe: TrainRecipe, changes: dict, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        build.build_model(update(tiny_recipe, {"model": changes}), Vocabulary(("a", "b")))
+
+
+def test_schedules() -> None:
+    def of(**changes: object) -> object:
+        section = update(TrainRecipe(), {"schedule": changes}).schedule
+        return build.build_schedule(section, base_lr=0.01, epochs=30)
+
+    assert of() == CosineSchedule(0.01, 30, warmup_epochs=5, warmup_factor=0.01, final_factor=0.002)
+    expected = MultiStepSchedule((10, 20), gamma=0.5, warmup_epochs=3, warmup_factor=0.01)
+    assert of(name="multistep", milestones=[10, 20], gamma=0.5, warmup_epochs=3) == expected
+    assert of(name="constant") == ConstantSchedule()
+
+
+def test_transforms_share_size_and_normalisation() -> None:
+    recipe = update(TrainRecipe(), {"augment": {"mean": [0.1, 0.2, 0.3], "flip": 0}, "model": {"image_size": [64, 32]}})
+    train, evaluate = build.build_train_transform(recipe), build.build_eval_transform(recipe)
+    assert train.image_size == evaluate.image_size == (64, 32)
+    assert train.mean == evaluate.mean == (0.1, 0.2, 0.3)
+    assert train.flip == 0

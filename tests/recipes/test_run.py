@@ -1,0 +1,267 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from safetensors.torch import load_file
+
+import resight
+from resight.data.manifest import Manifest
+from resight.errors import DataError, RecipeError, TrainingError
+from resight.recipes import TrainRecipe, load_recipe, update
+from resight.recipes.evaluation_set import Listener
+from resight.recipes.run import Outcome, train
+
+EVERYTHING: dict[str, Any] = {
+    "model": {"side_information": "camera", "jigsaw": True, "jigsaw_parts": 2, "jigsaw_shift": 1, "drop_path": 0.3,
+              "image_size": [32, 32]},
+    "train": {"epochs": 3, "save_steps": 1, "average_decay": 0.9, "evaluate_every": 1},
+    "sampler": {"ids_per_batch": 2, "images_per_id": 2},
+    "data": {"keep": True},
+}  # fmt: skip
+
+
+class Stopped(Exception):  # noqa: N818
+    pass
+
+
+def _stop_at(epoch: int, step: int) -> Listener:
+    def on_step(now: int, done: int, steps: int, loss: float) -> None:
+        if (now, done) == (epoch, step):
+            raise Stopped
+
+    return Listener(on_step=on_step)
+
+
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    for row in rows:
+        assert row.pop("images_per_second") > 0
+    return rows
+
+
+def _weights(folder: Path) -> bytes:
+    return (folder / "model" / "model.safetensors").read_bytes()
+
+
+def test_a_run_leaves_everything(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
+    stages: list[str] = []
+    embedded: list[tuple[int, int]] = []
+    listener = Listener(on_stage=stages.append, on_embed=lambda *counts: embedded.append(counts))
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    outcome = train(tiny_recipe, tmp_path / "run", listener=listener)
+    assert torch.equal(torch.get_rng_state(), before), "the caller's generator is not touched"
+    run = tmp_path / "run"
+    files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file() and "tensorboard" not in str(path)}
+    assert files == {
+        "recipe.yaml", "environment.json", "metrics.jsonl", "report.json", "checkpoints/last.pt", "model/card.json",
+        "model/model.safetensors",
+    }  # fmt: skip
+    assert load_recipe(str(run / "recipe.yaml")) == tiny_recipe
+    assert [row["epoch"] for row in _rows(run)] == [1, 2]
+    assert outcome.report is not None
+    assert json.loads((run / "report.json").read_text())["mean_ap"] == outcome.report.mean_ap
+    assert outcome.numbers()["mean_ap"] == outcome.report.mean_ap
+    assert outcome.embedder.card.metrics["mean_ap"] == outcome.report.mean_ap
+    assert stages == ["reading the data", "training", "evaluating"]
+    assert embedded[-1] == (16, 16)
+
+
+def test_the_stored_model_gives_the_evaluated_embeddings(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
+    recipe = update(tiny_recipe, {**EVERYTHING, "train": {"epochs": 1, "precision": "bf16", "average_decay": 0.5}})
+    recipe = update(recipe, {"evaluate": {"flip": True}})
+    outcome = train(recipe, tmp_path / "run")
+    assert outcome.test is not None
+    assert outcome.vectors is not None
+    model = resight.load(tmp_path / "run")
+    assert model.card.cameras == ("1", "2")
+    assert model.card.flip
+    np.testing.assert_array_equal(model.embed(outcome.test.query, batch_size=256), outcome.vectors[0])
+
+
+def test_data_without_a_test_is_trained_and_not_evaluated(
+    tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path
+) -> None:
+    tiny_manifest.split("train").write(tmp_path / "train.csv")
+    recipe = update(tiny_recipe, {"data": {"source": tmp_path / "train.csv"}, "train": {"evaluate_every": 1}})
+    outcome = train(recipe, tmp_path / "run")
+    assert (outcome.report, outcome.test, outcome.vectors, outcome.numbers()) == (None, None, None, {})
+    assert not (tmp_path / "run" / "report.json").exists()
+    assert resight.load(tmp_path / "run").card.metrics == {}
+
+
+def test_the_seed_decides_the_weights(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        torch.manual_seed(ord(name))
+        train(update(tiny_recipe, {"train": {"seed": seed, "epochs": 1}}), tmp_path / name)
+    assert _weights(tmp_path / "a") == _weights(tmp_path / "b") != _weights(tmp_path / "c")
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_a_stopped_run_ends_as_an_undisturbed_one(tiny_recipe: TrainRecipe, tmp_path: Path, accumulation: int) -> None:
+    recipe = update(update(tiny_recipe, EVERYTHING), {"train": {"accumulation": accumulation}})
+    whole = train(recipe, tmp_path / "whole")
+    for epoch, step in ((0, 1), (1, 1), (1, 2), (2, 2)):
+        folder = tmp_path / f"{epoch}_{step}"
+        with pytest.raises(Stopped):
+            train(recipe, folder, listener=_stop_at(epoch, step))
+        again = train(recipe, folder, resume=True)
+        assert _weights(folder) == _weights(tmp_path / "whole"), (epoch, step)
+        assert _rows(folder) == _rows(tmp_path / "whole"), (epoch, step)
+        assert again.report is not None
+        assert whole.report is not None
+        assert again.report.to_json() == whole.report.to_json()
+
+
+def test_stopped_between_row_and_checkpoint_or_in_the_evaluation(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
+    recipe = update(tiny_recipe, {"train": {"evaluate_every": 1}})
+    train(recipe, tmp_path / "whole")
+
+    def stop(*_: object) -> None:
+        raise Stopped
+
+    for name, listener in (("row", Listener(on_row=stop)), ("embed", Listener(on_embed=stop))):
+        folder = tmp_path / name
+        with pytest.raises(Stopped):
+            train(recipe, folder, listener=listener)
+        train(recipe, folder, resume=True)
+        assert _rows(folder) == _rows(tmp_path / "whole"), name
+        assert _weights(folder) == _weights(tmp_path / "whole"), name
+
+
+def test_rows_of_epochs_without_checkpoint_are_written_once(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
+    recipe = update(tiny_recipe, {"train": {"save_every": 0, "epochs": 3}})
+    with pytest.raises(Stopped):
+        train(recipe, tmp_path / "run", listener=_stop_at(1, 1))
+    assert len(_rows(tmp_path / "run")) == 1
+    train(recipe, tmp_path / "run", resume=True)
+    assert [row["epoch"] for row in _rows(tmp_path / "run")] == [1, 2, 3]
+
+
+def test_resume_of_a_finished_run_changes_nothing(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
+    first = train(tiny_recipe, tmp_path / "run")
+    rows, weights = _rows(tmp_path / "run"), _weights(tmp_path / "run")
+    again = train(tiny_recipe, tmp_path / "run", resume=True)
+    assert (_rows(tmp_path / "run"), _weights(tmp_path / "run")) == (rows, weights)
+    assert again.report is not None
+    assert first.report is not None
+    assert again.report.to_json() == first.report.to_json()
+
+
+def test_a_used_folder_and_other_settings_are_refused(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
+    train(tiny_recipe, tmp_path / "run")
+    with pytest.raises(TrainingError, match="is not empty"):
+        train(tiny_recipe, tmp_path / "run")
+    with pytest.raises(TrainingError, match=r"train\.epochs"):
+        train(update(tiny_recipe, {"train": {"epochs": 9}}), tmp_path / "run", resume=True)
+
+
+def _write(manifest: Manifest, path: Path, **columns: object) -> Path:
+    for name, values in columns.items():
+        manifest = manifest.with_column(name, values)
+    manifest.write(path)
+    return path
+
+
+def test_bad_data_says_what_is_wrong(tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path) -> None:
+    count = len(tiny_manifest)
+    cases = [
+        (_write(tiny_manifest, tmp_path / "a.csv", split=["query"] * count), "split 'train' has no rows"),
+        (_write(tiny_manifest.split("train"), tmp_path / "b.csv", pid=[None] * 16), "no training row has an identity"),
+        (
+            _write(tiny_manifest.split("train").select(np.arange(4)), tmp_path / "c.csv"),
+            "training has 1; lower ids_per_batch",
+        ),
+        (tmp_path / "missing.csv", "missing.csv"),
+    ]
+    for path, message in cases:
+        with pytest.raises(DataError, match=message):
+            train(update(tiny_recipe, {"data": {"source": path}}), tmp_path / "run")
+        assert not (tmp_path / "run").exists(), "a run that cannot begin leaves no folder"
+
+
+def test_an_identity_with_one_image_trains(tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path) -> None:
+    rows = tiny_manifest.split("train").select(np.arange(5))
+    rows.write(tmp_path / "few.csv")
+    recipe = update(tiny_recipe, {"data": {"source": tmp_path / "few.csv"}, "train": {"epochs": 1}})
+    assert train(recipe, tmp_path / "run").folder.rows()[0]["loss"] > 0
+
+
+def test_unlabelled_training_rows_are_left_out(
+    tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path
+) -> None:
+    pids = [None if row % 4 == 3 else pid for row, pid in enumerate(tiny_manifest.column("pid"))]
+    rows = tiny_manifest.with_column("pid", pids).split("train")
+    rows.write(tmp_path / "some.csv")
+    outcome: Outcome = train(update(tiny_recipe, {"data": {"source": tmp_path / "some.csv"}}), tmp_path / "run")
+    assert outcome.embedder.card.about["identities"] == 4
+
+
+def test_a_corrupt_image_is_named(tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path) -> None:
+    (tiny_manifest.root / "0002_c1_0.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"cannot read the image .*0002_c1_0\.png"):
+        train(tiny_recipe, tmp_path / "run")
+
+
+def test_odd_images_train(tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path) -> None:
+    for number, mode in enumerate(("L", "RGBA", "P", "I;16")):
+        Image.new(mode, (7, 5)).save(tiny_manifest.root / f"000{number + 1}_c1_0.png")
+    assert train(update(tiny_recipe, {"train": {"epochs": 1}}), tmp_path / "run").report is not None
+
+
+def test_a_model_that_cannot_be_leaves_no_folder(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="view labels"):
+        train(update(tiny_recipe, {"model": {"side_information": "view"}}), tmp_path / "run")
+    with pytest.raises(RecipeError, match="heads"):
+        train(update(tiny_recipe, {"model": {"shape": {"heads": 5}}}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from resight.recipes import load_recipe
+from resight.recipes.evaluation_set import Listener
+from resight.recipes.run import train
+
+def on_step(epoch, step, steps, loss):
+    if (epoch, step) == (1, 2):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+train(load_recipe(sys.argv[1]), Path(sys.argv[2]), listener=Listener(on_step=on_step))
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_and_resume(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
+    recipe = update(tiny_recipe, EVERYTHING)
+    train(recipe, tmp_path / "whole")
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "whole" / "recipe.yaml"), str(tmp_path / "killed")]
+    assert subprocess.run(command, check=False).returncode == -9
+    train(recipe, tmp_path / "killed", resume=True)
+    assert _weights(tmp_path / "killed") == _weights(tmp_path / "whole")
+    assert _rows(tmp_path / "killed") == _rows(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_two_processes(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
+    recipe = update(tiny_recipe, {**EVERYTHING, "train": {"epochs": 2, "accumulation": 2, "save_steps": 1}})
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json")))
+    for name, extra in (("run", []), ("again", ["train.seed=3"])):
+        command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29731"]
+        command += ["-m", "resight.cli.main", "train", str(tmp_path / "two.yaml"), "-o", str(tmp_path / name), "--json"]
+        done = subprocess.run([*command, *extra], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["report"]["mean_ap"] > 0, "one process speaks"
+        assert "Traceback" not in done.stderr
+    assert [row["epoch"] for row in _rows(tmp_path / "run")] == [1, 2]
+    assert _weights(tmp_path / "run") == _weights(tmp_path / "again")
+    assert _rows(tmp_path / "run") == _rows(tmp_path / "again")
+    assert load_file(tmp_path / "run" / "model" / "model.safetensors")["encoder.cls_token"].isfinite().all()

@@ -1,0 +1,354 @@
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from resight.errors import TrainingError
+from resight.losses import ReIDLoss
+from resight.train import Hooks, SupervisedTask, Trainer
+from resight.train.checkpoint import load_checkpoint, save_checkpoint
+from tests.train.toy import BATCHES, ToyBatches, assert_same, toy_batch, toy_model, toy_trainer, weights
+
+Rows = list[dict[str, Any]]
+
+
+class Stopped(Exception):  # noqa: N818
+    """Stands for a kill: nothing runs after it."""
+
+
+def _stop_after(steps: int, rows: Rows | None = None) -> Hooks:
+    left = [steps]
+
+    def on_step(epoch: int, step: int, steps: int, loss: float) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Stopped
+
+    return Hooks(on_step=on_step, on_row=(lambda row: None) if rows is None else rows.append)
+
+
+def _without_speed(rows: Rows) -> Rows:
+    return [{name: value for name, value in row.items() if name != "images_per_second"} for row in rows]
+
+
+def _state(trainer: Trainer) -> dict[str, Any]:
+    state = {"model": weights(trainer.task.model), "optimizer": copy.deepcopy(trainer.optimizer.state_dict())}
+    if trainer.average is not None:
+        state.update(average=weights(trainer.average.model), average_steps=trainer.average.steps)
+    return state
+
+
+RUNS: list[dict[str, Any]] = [
+    {},
+    {"save_steps": 1, "average_decay": 0.9, "accumulation": 2, "clip_norm": 0.5},
+    {"save_steps": 1, "precision": "bf16", "clock": "step"},
+    {"save_every": 2, "epochs": 3, "optimizer": "sgd"},
+    {"save_steps": 3, "optimizer": "muon"},
+]
+
+
+@pytest.mark.parametrize("settings", RUNS, ids=["plain", "everything", "bf16", "sparse", "muon"])
+def test_a_run_stopped_anywhere_and_resumed_ends_bitwise_as_an_undisturbed_one(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    rows: Rows = []
+    settings = {"epochs": 2, **settings}
+    undisturbed = toy_trainer(hooks=Hooks(on_row=rows.append), **settings)
+    undisturbed.fit()
+    for stop in (3, BATCHES, BATCHES + 3, 2 * BATCHES):
+        path = tmp_path / f"{stop}.pt"
+        seen: Rows = []
+        with pytest.raises(Stopped):
+            toy_trainer(path, hooks=_stop_after(stop, seen), **settings).fit()
+        # Other initial weights: everything has to come from the checkpoint, or from the start.
+        model = toy_model(seed=1) if path.is_file() else toy_model()
+        again = toy_trainer(path, model=model, **settings)
+        if path.is_file():
+            again.resume()
+        seen = [row for row in seen if row["epoch"] <= again.epoch]
+        again.hooks = Hooks(on_row=seen.append)
+        torch.manual_seed(stop)  # the state of the global generator must not matter
+        again.fit()
+        assert_same(_state(again), _state(undisturbed), f"stopped after {stop}")
+        assert _without_speed(seen) == _without_speed(rows)
+
+
+def test_save_steps_saves_inside_the_epoch_between_optimizer_steps(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    saved = []
+
+    def on_step(epoch: int, step: int, steps: int, loss: float) -> None:
+        if path.is_file():
+            state = load_checkpoint(path)
+            saved.append((state["epoch"], state["step"], state["updates"]))
+
+    toy_trainer(path, hooks=Hooks(on_step=on_step), epochs=1, accumulation=2, save_steps=1).fit()
+    assert saved == [(0, 2, 1), (0, 2, 1), (0, 4, 2)]
+    assert load_checkpoint(path)["epoch"] == 1
+
+
+def test_an_epochs_row_comes_before_its_checkpoint(tmp_path: Path) -> None:
+    """The other way round a kill between the two would lose the row for ever."""
+    path = tmp_path / "last.pt"
+    toy_trainer(path, hooks=Hooks(on_row=lambda row: pytest.fail("saved first") if path.is_file() else None), epochs=1)
+    trainer = toy_trainer(path, epochs=1)
+    trainer.hooks = Hooks(on_row=lambda row: pytest.fail("saved first") if path.is_file() else None)
+    trainer.fit()
+    assert path.is_file()
+
+
+def test_accumulation_is_the_mean_of_the_batches_also_at_the_end_of_an_epoch() -> None:
+    """Five batches by two: the last optimiser step has one batch, of full weight."""
+    trainer = toy_trainer(model=toy_model(drop_path=0.0), epochs=1, accumulation=2, optimizer="sgd", clock="epoch_end")
+    model = copy.deepcopy(trainer.task.model).train()
+    trainer.fit()
+    assert trainer.updates == 3
+    rates = {name: 0.02 if "bias" in name else 0.01 for name, _ in model.named_parameters()}
+    rates = {name: trainer.schedule(1, rate) for name, rate in rates.items()}
+    task = SupervisedTask(model, ReIDLoss())
+    momentum: dict[str, Tensor] = {}
+    for group in ([0, 1], [2, 3], [4]):
+        model.zero_grad()
+        for number in group:
+            (task.terms(model, toy_batch(0, number))["loss"] / len(group)).backward()
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if parameter.grad is not None:
+                    gradient = parameter.grad + 0.05 * parameter
+                    momentum[name] = momentum[name] * 0.9 + gradient if name in momentum else gradient
+                    parameter -= rates[name] * momentum[name]
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(trainer.task.model.state_dict()[name], value, msg=name, rtol=1e-4, atol=1e-6)
+
+
+def test_clipping_bounds_the_step() -> None:
+    moved = []
+    for clip_norm in (None, 1e-3):
+        trainer = toy_trainer(epochs=1, optimizer="sgd", clip_norm=clip_norm)
+        for group in trainer.optimizer.param_groups:
+            group["weight_decay"] = 0.0
+        before = weights(trainer.task.model)
+        trainer.fit()
+        learned = [name for name, parameter in trainer.task.model.named_parameters() if parameter.requires_grad]
+        after = trainer.task.model.state_dict()
+        moved.append(sum(float((after[name] - before[name]).square().sum()) for name in learned) ** 0.5)
+    # Five steps of at most rate 0.02 * norm 1e-3, each weighed by momentum up to ten times.
+    assert moved[1] <= 5 * 0.02 * 1e-3 * 10
+    assert moved[0] > moved[1]
+
+
+def test_every_step_draws_its_own_drop_path_and_leaves_the_global_generator_alone() -> None:
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    same_batch: list[float] = []
+
+    class OneBatch(ToyBatches):
+        def __iter__(self) -> Any:
+            return (toy_batch(0, 0) for _ in self.numbers)
+
+    trainer = toy_trainer(batches=OneBatch, epochs=1)
+    for group in trainer.optimizer.param_groups:
+        group["peak_lr"] = group["weight_decay"] = 0.0
+    trainer.schedule = lambda t, peak: 0.0
+    sums: list[float] = [0.0]
+    trainer.hooks = Hooks(on_step=lambda epoch, step, steps, loss: sums.append(loss * step))
+    trainer.fit()
+    same_batch = [round(later - earlier, 4) for earlier, later in zip(sums, sums[1:], strict=False)]
+    assert len(set(same_batch)) > 1, "the drop path must differ from step to step"
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_rows_are_means_over_the_epoch() -> None:
+    rows: Rows = []
+    losses: list[float] = []
+    hooks = Hooks(on_row=rows.append, on_step=lambda epoch, step, steps, loss: losses.append(loss))
+    toy_trainer(hooks=hooks, epochs=2).fit()
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert [row["loss"] for row in rows] == pytest.approx([losses[BATCHES - 1], losses[2 * BATCHES - 1]])
+    assert set(rows[0]) == {"epoch", "lr", "loss", "identity_loss", "triplet_loss", "accuracy", "images_per_second"}
+    assert rows[0]["loss"] == pytest.approx(rows[0]["identity_loss"] + rows[0]["triplet_loss"])
+
+
+@pytest.mark.parametrize(("every", "expected"), [(0, []), (1, [1, 2, 3]), (2, [2])])
+def test_evaluation_between_epochs(every: int, expected: list[int]) -> None:
+    rows: Rows = []
+    modes: list[bool] = []
+
+    def evaluate(model: torch.nn.Module) -> Mapping[str, float]:
+        modes.append(model.training)
+        return {"mean_ap": 0.5}
+
+    trainer = toy_trainer(hooks=Hooks(on_row=rows.append, evaluate=evaluate), epochs=4, evaluate_every=every)
+    trainer.fit()
+    assert [row["epoch"] for row in rows if row.get("mean_ap") == 0.5] == expected
+    assert not any(modes)
+
+
+def test_evaluation_does_not_change_the_training() -> None:
+    plain = toy_trainer()
+    plain.fit()
+    evaluated = toy_trainer(hooks=Hooks(evaluate=lambda model: {"x": torch.rand(()).item()}), evaluate_every=1)
+    evaluated.fit()
+    assert_same(_state(evaluated), _state(plain))
+
+
+def test_the_average_is_the_result() -> None:
+    trainer = toy_trainer(average_decay=0.99)
+    result = trainer.fit()
+    assert trainer.average is not None
+    assert result is trainer.average.model
+    assert not result.training
+    assert not torch.equal(result.encoder.cls_token, trainer.task.model.encoder.cls_token)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_trains_and_leaves_a_model_that_computes_in_fp32(precision: str) -> None:
+    trainer = toy_trainer(precision=precision, average_decay=0.5)
+    seen: list[torch.dtype] = []
+    terms = trainer.task.terms
+
+    def spy(model: torch.nn.Module, batch: Any) -> Mapping[str, Tensor]:
+        seen.append(model(batch.images).features.dtype)
+        return terms(model, batch)
+
+    trainer.task.terms = spy  # type: ignore[method-assign]
+    result = trainer.fit()
+    assert set(seen) <= {torch.bfloat16, torch.float16, torch.float32}
+    batch = toy_batch(0, 0)
+    fresh = toy_model(seed=5).eval()
+    fresh.load_state_dict(result.state_dict())
+    with torch.no_grad():
+        assert torch.equal(result(batch.images).embedding, fresh(batch.images).embedding)
+        block = trainer.task.model.encoder.blocks[0]
+        assert block(torch.zeros(1, 5, 12)).dtype == torch.float32
+
+
+def test_precision_changes_the_numbers() -> None:
+    results = []
+    for precision in ("fp32", "bf16", "fp32"):
+        trainer = toy_trainer(precision=precision, epochs=1)
+        trainer.fit()
+        results.append(trainer.task.model.encoder.cls_token.detach().clone())
+    assert not torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2]), "a trainer must not change the next one of the same process"
+
+
+class BrokenTask(SupervisedTask):
+    """Its loss becomes NaN at the third step of the second epoch."""
+
+    calls = 0
+
+    def terms(self, model: torch.nn.Module, batch: Any) -> dict[str, Tensor]:
+        terms = super().terms(model, batch)
+        self.calls += 1
+        if self.calls == BATCHES + 3:
+            terms["loss"] = terms["loss"] * float("nan")
+        return terms
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    model = toy_model()
+    trainer = toy_trainer(path, model=model, task=BrokenTask(model, ReIDLoss()))
+    with pytest.raises(
+        TrainingError, match=r"became nan in epoch 2, step 3 .*\[0, 1, 2, 3, 4, 5\].*kept at .*last\.pt"
+    ):
+        trainer.fit()
+    assert load_checkpoint(path)["epoch"] == 1
+    assert all(torch.isfinite(value).all() for value in model.state_dict().values())
+
+
+def test_a_loss_that_is_not_finite_before_any_checkpoint() -> None:
+    model = toy_model()
+    task = BrokenTask(model, ReIDLoss())
+    task.calls = BATCHES
+    with pytest.raises(TrainingError, match="nothing was stored yet"):
+        toy_trainer(model=model, task=task).fit()
+
+
+def test_no_batch() -> None:
+    trainer = toy_trainer(batches=lambda epoch, start: ToyBatches(epoch, start, count=0))
+    with pytest.raises(TrainingError, match="no batch"):
+        trainer.fit()
+
+
+def test_the_task_is_told_of_steps_and_keeps_its_state(tmp_path: Path) -> None:
+    class Counting(SupervisedTask):
+        def __init__(self) -> None:
+            super().__init__(toy_model(), ReIDLoss())
+            self.steps: list[int] = []
+
+        def after_step(self, step: int) -> None:
+            self.steps.append(step)
+
+        def state(self) -> dict[str, Any]:
+            return {"steps": self.steps}
+
+        def load_state(self, state: Mapping[str, Any]) -> None:
+            self.steps = list(state["steps"])
+
+    task = Counting()
+    toy_trainer(tmp_path / "last.pt", model=task.model, task=task, epochs=1, accumulation=2).fit()
+    assert task.steps == [1, 2, 3]
+    again = Counting()
+    trainer = toy_trainer(tmp_path / "last.pt", model=again.model, task=again, epochs=2, accumulation=2)
+    trainer.resume()
+    trainer.fit()
+    assert again.steps == [1, 2, 3, 4, 5, 6]
+
+
+def test_resume_without_a_place() -> None:
+    with pytest.raises(TrainingError, match="no checkpoint to resume from"):
+        toy_trainer().resume()
+
+
+def test_resume_of_another_model(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    toy_trainer(path, epochs=1).fit()
+    state = load_checkpoint(path)
+    state["model"].pop("encoder.cls_token")
+    save_checkpoint(path, state)
+    with pytest.raises(TrainingError, match=r"does not fit this run.*encoder\.cls_token"):
+        toy_trainer(path).resume()
+
+
+def test_resume_inside_an_epoch_with_another_number_of_processes(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    with pytest.raises(Stopped):
+        toy_trainer(path, hooks=_stop_after(2), save_steps=1).fit()
+    save_checkpoint(path, {**load_checkpoint(path), "processes": 2})
+    with pytest.raises(TrainingError, match=r"shared, not 1"):
+        toy_trainer(path).resume()
+
+
+def test_resume_of_a_finished_run_trains_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    first = toy_trainer(path)
+    first.fit()
+    again = toy_trainer(path, model=toy_model(seed=1), hooks=Hooks(on_step=lambda *_: pytest.fail("a step")))
+    again.resume()
+    again.fit()
+    assert_same(_state(again), _state(first))
+
+
+def test_compiled_training_is_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = toy_trainer(epochs=1, model=toy_model(drop_path=0.0))
+    plain.fit()
+    compiled: list[torch.nn.Module] = []
+    real = torch.compile
+
+    def compile_quickly(model: torch.nn.Module) -> Any:
+        compiled.append(model)
+        return real(model, backend="eager")
+
+    monkeypatch.setattr(torch, "compile", compile_quickly)
+    trainer = toy_trainer(epochs=1, model=toy_model(drop_path=0.0), compile=True)
+    trainer.fit()
+    assert compiled == [trainer.model]
+    assert list(trainer.task.model.state_dict()) == list(plain.task.model.state_dict()), "no names of the wrapper"
+    for name, value in plain.task.model.state_dict().items():
+        torch.testing.assert_close(trainer.task.model.state_dict()[name], value, rtol=1e-3, atol=1e-5, msg=name)

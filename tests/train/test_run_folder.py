@@ -1,0 +1,106 @@
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from resight.errors import TrainingError
+from resight.train import RunFolder
+
+RECIPE: dict[str, Any] = {"title": "a", "train": {"epochs": 2, "lr": 1e-5}, "data": {"source": Path("/x/y.csv")}}
+
+
+def test_a_new_folder_says_what_was_asked_and_where(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "a" / "run", RECIPE)
+    stored = yaml.safe_load(run.recipe.read_text())
+    assert stored == {"title": "a", "train": {"epochs": 2, "lr": 1e-5}, "data": {"source": "/x/y.csv"}}
+    environment = json.loads(run.environment.read_text())
+    assert environment["packages"]["torch"]
+    assert environment["resight"]
+    assert environment["command"][0] == Path(sys.argv[0]).name
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").touch()
+    with pytest.raises(TrainingError, match=r"is not empty; choose another folder, or continue that run with --resume"):
+        RunFolder.create(tmp_path, RECIPE)
+    with pytest.raises(TrainingError, match=r"holds no run; choose another folder$"):
+        RunFolder.create(tmp_path, RECIPE, resume=True)
+    assert [file.name for file in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_where_a_run_was_killed_before_it_began_is_new(tmp_path: Path, resume: bool) -> None:
+    (tmp_path / ".recipe.yaml.tmp").write_text("half")
+    run = RunFolder.create(tmp_path, RECIPE, resume=resume)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["environment.json", "recipe.yaml"]
+    assert run.environment.is_file()
+
+
+def test_a_run_killed_between_recipe_and_environment_gets_its_environment(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    run.environment.unlink()
+    RunFolder.create(tmp_path / "run", RECIPE, resume=True)
+    assert run.environment.is_file()
+
+
+def test_resume_with_other_settings_names_them_and_the_way_out(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    other = {**RECIPE, "train": {"epochs": 3, "lr": 1e-5}, "title": "b"}
+    with pytest.raises(TrainingError, match=r"other settings \(title, train\.epochs\)") as caught:
+        RunFolder.create(tmp_path / "run", other, resume=True)
+    assert f"resight train {run.recipe} -o {run.path} --resume" in str(caught.value)
+
+
+def test_resume_of_a_run_whose_recipe_is_damaged(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    run.recipe.write_text("a: [1,")
+    with pytest.raises(TrainingError, match="cannot be read, so the run cannot be continued"):
+        RunFolder.create(tmp_path / "run", RECIPE, resume=True)
+
+
+def test_rows_skip_a_line_that_a_kill_cut(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    assert run.rows() == []
+    run.log({"epoch": 1, "loss": 0.5})
+    run.log({"epoch": 2, "loss": 0.25})
+    run.close()
+    with run.metrics.open("a") as file:
+        file.write('{"epoch": 3, "lo')
+    assert run.rows() == [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
+    run.cut_rows(1)
+    assert run.metrics.read_text() == '{"epoch": 1, "loss": 0.5}\n'
+
+
+def test_tensorboard_holds_each_epoch_once_after_a_resume(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    for epoch in (1, 2, 3):
+        run.log({"epoch": epoch, "loss": 1.0, "name": "not a number"})
+    run.close()
+    again = RunFolder.create(tmp_path / "run", RECIPE, resume=True)
+    again.cut_rows(1)
+    for epoch in (2, 3):
+        again.log({"epoch": epoch, "loss": 2.0})
+    again.close()
+    events = accumulator.EventAccumulator(str(run.tensorboard))
+    events.Reload()
+    assert events.Tags()["scalars"] == ["loss"]
+    assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 1.0), (2, 2.0), (3, 2.0)]
+
+
+def test_without_tensorboard_the_rows_are_still_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    run.log({"epoch": 1, "loss": 0.5})
+    run.close()
+    assert run.rows() == [{"epoch": 1, "loss": 0.5}]
+    assert not run.tensorboard.exists()
+
+
+def test_report(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    run.write_report({"mean_ap": 0.5})
+    assert json.loads(run.report_json.read_text()) == {"mean_ap": 0.5}
