@@ -30,6 +30,13 @@ TABLES: dict[str, dict[str, list[str]]] = {
     "vehicles": {
         "official settings": ["vehicle_baseline"],
         "official settings, JPM + SIE": ["vehicle_transreid"],
+        "our recipe": ["vehicle"],
+        "our recipe, JPM + SIE": [
+            "vehicle",
+            "model.jigsaw=true",
+            "model.jigsaw_shift=8",
+            "model.side_information=camera",
+        ],
     },
 }
 COLUMNS = {"mAP": "mean_ap", "Rank-1": 1, "Rank-5": 5, "Rank-10": 10, "mINP": "mean_inp"}

@@ -68,7 +68,7 @@ def test_any_value_can_be_overridden() -> None:
         ("model.stride", r"expected section\.key=value, got 'model\.stride'"),
         ("=3", r"expected section\.key=value"),
         ("model.image_size=[1,", r"not valid YAML"),
-        ("model..stride=3", r"no key 'model\.'"),
+        ("model..stride=3", r"no key 'model\.\.stride'; did you mean model\.stride"),
         ("train.epochs=many", r"train\.epochs: input should be a valid integer.*got 'many'"),
         ("train.epochs=", r"train\.epochs: .*got None"),
         ("train.epochs=0", r"train\.epochs: input should be greater than or equal to 1, got 0"),

@@ -14,8 +14,13 @@ from resight.data.decode import open_image
 from resight.data.manifest import Manifest
 from resight.data.transforms import EvalTransform, TrainTransform
 
-Draw = tuple[int, int]
-"""A row number, and the seed of its augmentation."""
+
+class Draw(NamedTuple):
+    """A row number, the seed of its augmentation, and the seed that its batch shares."""
+
+    row: int
+    seed: int
+    batch_seed: int
 
 
 class Batch(NamedTuple):
@@ -77,11 +82,12 @@ class CropDataset(Dataset[Any]):
         return len(self.manifest)
 
     def __getitem__(self, index: int | Draw) -> tuple[Tensor, int, int, int, int]:
-        row, seed = index if isinstance(index, tuple) else (index, 0)
-        image = self._image(row, seed)
+        draw = index if isinstance(index, Draw) else Draw(index, 0, 0)
+        row, image = draw.row, self._image(draw)
         return image, int(self.labels[row]), int(self.cameras[row]), int(self.views[row]), row
 
-    def _image(self, row: int, seed: int) -> Tensor:
+    def _image(self, draw: Draw) -> Tensor:
+        row = draw.row
         if isinstance(self.transform, EvalTransform):
             return self.transform(self._open(row))
         prepared = self._kept.get(row) if self._kept is not None else None
@@ -89,7 +95,7 @@ class CropDataset(Dataset[Any]):
             prepared = self.transform.prepare(self._open(row))
             if self._kept is not None:
                 self._kept[row] = prepared
-        return self.transform.augment(prepared, seed)
+        return self.transform.augment(prepared, draw.seed, mixed_seed(draw.batch_seed, int(self.labels[row]) + 1))
 
     def _open(self, row: int) -> Image.Image:
         return open_image(self.manifest.image_path(row), self.manifest.box(row))
@@ -122,8 +128,13 @@ class SeededBatches:
     def __iter__(self) -> Iterator[list[Draw]]:
         for number in range(self.start, len(self.batches)):
             rows = self.batches[number]
-            seeds = np.random.SeedSequence((*self.key, number)).generate_state(len(rows), np.uint64)
-            yield [(int(row), int(seed >> np.uint64(1))) for row, seed in zip(rows, seeds, strict=True)]
+            shared, *seeds = np.random.SeedSequence((*self.key, number)).generate_state(1 + len(rows), np.uint64)
+            yield [Draw(int(row), int(seed) >> 1, int(shared) >> 1) for row, seed in zip(rows, seeds, strict=True)]
+
+
+def mixed_seed(*numbers: int) -> int:
+    """One seed of 63 bits from several numbers >= 0."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]) >> 1
 
 
 def collate(samples: Sequence[tuple[Tensor, int, int, int, int]]) -> Batch:

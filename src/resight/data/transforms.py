@@ -69,15 +69,16 @@ class EvalTransform:
 class TrainTransform:
     """The training augmentation, on an image that is already resized (`prepare`), from a seed.
 
-    Order: flip, affine, pad and crop, colour, grey, normalise, erase. The defaults are the official recipe, which has
-    no affine, colour or grey.
+    Order: flip, warp, pad and crop, blur, colour, grey, normalise, erase. The defaults are the official recipe, which
+    has no warp, blur, colour or grey.
 
-    image_size: (height, width) in pixels. flip: probability. padding: black border in pixels, then a random crop of
-    the size. erase: probability of one random rectangle filled with Gaussian noise; erase_area: its share of the image.
+    image_size: (height, width) in pixels. flip: probability; flip_together: all images of an identity in a batch are
+    flipped or none, so that their sides stay comparable. padding: black border in pixels, then a random crop of the
+    size. erase: probability of one random rectangle filled with Gaussian noise; erase_area: its share of the image.
+    zoom, aspect: factors drawn log-uniformly from 1 / (1 + x) .. 1 + x. rotation: degrees to either side.
+    translation: share of the side. blur: probability of losing detail (down to 0.3 .. 0.8 of the size and up again).
     brightness, contrast, saturation: factor drawn from 1 - x .. 1 + x. hue: shift drawn from -x .. x, of a full turn.
-    colour: probability that the four are applied. grey: probability of a grey image. rotation: degrees to either side.
-    translation: share of the side. zoom: scale factor drawn log-uniformly from 1 / (1 + x) .. 1 + x. shear: degrees.
-    affine: probability that these four are applied.
+    grey: probability of a grey image.
 
     Source: released code of He et al. 2021, arXiv:2102.04378; erasing as timm's `RandomErasing(mode="pixel")`.
     """
@@ -87,59 +88,65 @@ class TrainTransform:
     std: Triple = (0.5, 0.5, 0.5)
     interpolation: Interpolation = "bicubic"
     flip: float = 0.5
+    flip_together: bool = False
     padding: int = 10
     erase: float = 0.5
     erase_area: tuple[float, float] = (0.02, 1 / 3)
+    zoom: float = 0.0
+    aspect: float = 0.0
+    rotation: float = 0.0
+    translation: float = 0.0
+    blur: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
     hue: float = 0.0
-    colour: float = 1.0
     grey: float = 0.0
-    rotation: float = 0.0
-    translation: float = 0.0
-    zoom: float = 0.0
-    shear: float = 0.0
-    affine: float = 1.0
 
     def prepare(self, image: Image.Image) -> Tensor:
         """The part without chance, (3, H, W) uint8: it may be kept and reused in every epoch."""
         return resize(image, self.image_size, self.interpolation)
 
-    def augment(self, image: Tensor, seed: int) -> Tensor:
-        """(3, H, W) float32, from a prepared image. The same for the same seed."""
+    def augment(self, image: Tensor, seed: int, shared_seed: int | None = None) -> Tensor:
+        """(3, H, W) float32, from a prepared image. The same for the same seeds.
+
+        Args:
+            image: (3, H, W) uint8.
+            seed: of this image.
+            shared_seed: of its identity in the batch, for `flip_together`; None: `seed`.
+        """
         chance = _Chance(seed)
-        if chance.happens(self.flip):
+        flips = chance if not self.flip_together or shared_seed is None else _Chance(shared_seed)
+        if flips.happens(self.flip):
             image = image.flip(2)
-        image = self._affine(image, chance)
+        if any((self.zoom, self.aspect, self.rotation, self.translation)):
+            image = self._warp(image, chance)
         if self.padding:
             image = _random_shift(image, self.padding, chance)
+        if chance.happens(self.blur):
+            image = _lose_detail(image, chance.between(0.3, 0.8))
         image = self._recolour(image, chance)
         normal = normalize(image, self.mean, self.std)
         if chance.happens(self.erase):
             normal = _erase_rectangle(normal, self.erase_area, chance)
         return normal
 
-    def _affine(self, image: Tensor, chance: "_Chance") -> Tensor:
-        if not any((self.rotation, self.translation, self.zoom, self.shear)) or not chance.happens(self.affine):
-            return image
-        height, width = image.shape[-2:]
-        zoom = math.log1p(self.zoom)
-        moved: Tensor = TF.affine(
-            image,
-            angle=chance.between(-self.rotation, self.rotation),
-            translate=[
-                round(chance.between(-self.translation, self.translation) * width),
-                round(chance.between(-self.translation, self.translation) * height),
-            ],
-            scale=math.exp(chance.between(-zoom, zoom)),
-            shear=[chance.between(-self.shear, self.shear), 0.0],
-            interpolation=TF.InterpolationMode.BILINEAR,
-        )
-        return moved
+    def _warp(self, image: Tensor, chance: "_Chance") -> Tensor:
+        """Zoom, aspect, rotation and translation in one bilinear resampling; black outside."""
+        zoom, aspect = chance.log_factor(self.zoom), chance.log_factor(self.aspect)
+        angle = math.radians(chance.between(-self.rotation, self.rotation))
+        x, y = (2 * chance.between(-self.translation, self.translation) for _ in range(2))
+        wide, high = 1 / (zoom * aspect), aspect / zoom
+        height, width = self.image_size
+        # Maps places of the result to places of the image, both from -1 to 1; turning needs square pixels.
+        turn, ratio = math.sin(angle), height / width
+        theta = [[wide * math.cos(angle), -high * turn * ratio, x], [wide * turn / ratio, high * math.cos(angle), y]]
+        grid = F.affine_grid(torch.tensor([theta]), [1, 3, height, width], align_corners=False)
+        moved = F.grid_sample(image[None].float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        return moved[0].round_().to(torch.uint8)
 
     def _recolour(self, image: Tensor, chance: "_Chance") -> Tensor:
-        if any((self.brightness, self.contrast, self.saturation, self.hue)) and chance.happens(self.colour):
+        if any((self.brightness, self.contrast, self.saturation, self.hue)):
             if self.brightness:
                 image = TF.adjust_brightness(image, chance.factor(self.brightness))
             if self.contrast:
@@ -165,6 +172,9 @@ class _Chance:
     def factor(self, spread: float) -> float:
         return self.between(max(1 - spread, 0.0), 1 + spread)
 
+    def log_factor(self, spread: float) -> float:
+        return math.exp(self.between(-math.log1p(spread), math.log1p(spread)))
+
     def happens(self, probability: float) -> bool:
         return probability > 0 and self.between(0, 1) < probability
 
@@ -179,6 +189,14 @@ def _random_shift(image: Tensor, padding: int, chance: _Chance) -> Tensor:
     padded = F.pad(image, (padding, padding, padding, padding))
     top, left = chance.integer(0, 2 * padding), chance.integer(0, 2 * padding)
     return padded[:, top : top + height, left : left + width]
+
+
+def _lose_detail(image: Tensor, share: float) -> Tensor:
+    """The image at a share of its size, and back."""
+    height, width = image.shape[-2:]
+    small = (max(round(share * height), 1), max(round(share * width), 1))
+    smaller = F.interpolate(image[None].float(), small, mode="bilinear", antialias=True)
+    return F.interpolate(smaller, (height, width), mode="bilinear")[0].round_().clamp_(0, 255).to(torch.uint8)
 
 
 def _erase_rectangle(image: Tensor, area: tuple[float, float], chance: _Chance) -> Tensor:

@@ -42,8 +42,12 @@ class ModelCard:
         """The network with fresh weights and without classifiers.
 
         Raises:
-            ModelFormatError: if this version of resight cannot build it.
+            ModelFormatError: if this version of resight cannot build it, or it does not have that many cameras or views.
         """
+        for what, names in (("cameras", self.cameras), ("views", self.views)):
+            count = self.settings.get(f"num_{what}", 0)
+            if names and len(names) != count:
+                raise ModelFormatError(f"the card names {len(names)} {what}, but its model has a table for {count}")
         try:
             settings = {**self.settings, "num_classes": 0, "image_size": tuple(self.settings["image_size"])}
             return create_model(self.name, **settings)

@@ -16,6 +16,7 @@ RECIPES: dict[str, Callable[[], TrainRecipe]] = {
         transreid.market1501_transreid_stride,
         vehicle.vehicle_baseline,
         vehicle.vehicle_transreid,
+        vehicle.vehicle,
         demo.demo_baseline,
         demo.demo_jpm,
         demo.demo_sie,

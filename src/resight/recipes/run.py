@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from torch import nn
 
 from resight.data.dataset import CropDataset, SeededBatches, Vocabulary, train_loader
@@ -73,13 +72,8 @@ def train(recipe: TrainRecipe, folder: Path, *, resume: bool = False, listener: 
     with torch.random.fork_rng(devices=[]):  # the model is made on the CPU
         torch.manual_seed(recipe.train.seed)
         model = build.build_model(recipe, vocabulary)
-    run = _run_folder(folder, recipe, resume)
-    trainer = _trainer(recipe, rows, vocabulary, model, run)
-    if resume:
-        if run.checkpoint.is_file():
-            trainer.resume()
-        if trainer.accelerator.is_main_process:
-            run.cut_rows(trainer.epoch)
+    trainer = _trainer(recipe, rows, vocabulary, model, RunFolder(folder).checkpoint)
+    run = _open_folder(folder, recipe, trainer, resume)
     card = _card(recipe, vocabulary, sum(parameter.numel() for parameter in model.parameters()))
 
     def embedder_of(network: nn.Module) -> Embedder:
@@ -97,36 +91,43 @@ def train(recipe: TrainRecipe, folder: Path, *, resume: bool = False, listener: 
 
     trainer.hooks = Hooks(on_row=on_row, on_step=listener.on_step, evaluate=evaluate_now)
     listener.on_stage("training")
-    network = trainer.fit()
-    run.close()
-    return _finish(recipe, run, embedder_of(network), test, listener)
+    try:
+        embedder = embedder_of(trainer.fit())
+    finally:
+        run.close()
+    report = vectors = None
+    if trainer.accelerator.is_main_process:
+        report, vectors = _finish(run, embedder, test, listener)
+    trainer.accelerator.wait_for_everyone()
+    return Outcome(run, recipe, embedder, report, test, vectors)
 
 
-def _run_folder(folder: Path, recipe: TrainRecipe, resume: bool) -> RunFolder:
-    """The folder, made by the first process alone."""
-    state = PartialState()
+def _open_folder(folder: Path, recipe: TrainRecipe, trainer: Trainer, resume: bool) -> RunFolder:
+    """The run folder, made by the first process alone, and the trainer in the state that is stored there."""
     run = RunFolder(folder)
-    if state.is_main_process:
+    if trainer.accelerator.is_main_process:
         run = RunFolder.create(folder, build.dump_recipe(recipe), resume=resume)
-    state.wait_for_everyone()
+    trainer.accelerator.wait_for_everyone()
+    if resume and run.checkpoint.is_file():
+        trainer.resume()
+    if resume and trainer.accelerator.is_main_process:
+        run.cut_rows(trainer.epoch)
     return run
 
 
 def _finish(
-    recipe: TrainRecipe, run: RunFolder, embedder: Embedder, test: EvaluationSet | None, listener: Listener
-) -> Outcome:
-    """Evaluates the result and stores it with its numbers."""
+    run: RunFolder, embedder: Embedder, test: EvaluationSet | None, listener: Listener
+) -> tuple[Report | None, tuple[np.ndarray, np.ndarray] | None]:
+    """Evaluates the result and stores it with its numbers; returns report and embeddings."""
     report = vectors = None
-    if PartialState().is_main_process:
-        if test is not None:
-            listener.on_stage("evaluating")
-            vectors = test.embed(embedder, listener)
-            report = test.report(*vectors)
-            run.write_report(report.to_json())
-            embedder.card = replace(embedder.card, metrics=report_numbers(report))
-        write_model(run.model, embedder.model, embedder.card)
-    PartialState().wait_for_everyone()
-    return Outcome(run, recipe, embedder, report, test, vectors)
+    if test is not None:
+        listener.on_stage("evaluating")
+        vectors = test.embed(embedder, listener)
+        report = test.report(*vectors)
+        run.write_report(report.to_json())
+        embedder.card = replace(embedder.card, metrics=report_numbers(report))
+    write_model(run.model, embedder.model, embedder.card)
+    return report, vectors
 
 
 def _training_rows(manifest: Manifest) -> Manifest:
@@ -137,7 +138,9 @@ def _training_rows(manifest: Manifest) -> Manifest:
     return rows if labelled.all() else rows.select(labelled)
 
 
-def _trainer(recipe: TrainRecipe, rows: Manifest, vocabulary: Vocabulary, model: ReIDModel, run: RunFolder) -> Trainer:
+def _trainer(
+    recipe: TrainRecipe, rows: Manifest, vocabulary: Vocabulary, model: ReIDModel, checkpoint: Path
+) -> Trainer:
     optimizer = create_optimizer(
         parameter_groups(model.named_parameters(), build.build_group_rule(recipe)),
         recipe.optimizer.name,
@@ -150,7 +153,7 @@ def _trainer(recipe: TrainRecipe, rows: Manifest, vocabulary: Vocabulary, model:
         optimizer=optimizer,
         schedule=build.build_schedule(recipe.schedule, base_lr=recipe.optimizer.lr, epochs=recipe.train.epochs),
         settings=build.build_loop_settings(recipe),
-        checkpoint=run.checkpoint,
+        checkpoint=checkpoint,
     )
     rank, world_size = trainer.accelerator.process_index, trainer.accelerator.num_processes
     dataset = CropDataset(rows, build.build_train_transform(recipe), vocabulary, keep=recipe.data.keep)

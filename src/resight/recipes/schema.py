@@ -64,20 +64,20 @@ class AugmentSection(Section):
     std: tuple[Spread, Spread, Spread] = (0.5, 0.5, 0.5)
     interpolation: Literal["bilinear", "bicubic"] = "bicubic"
     flip: float = Field(0.5, ge=0, le=1)
+    flip_together: bool = False
     padding: int = Field(10, ge=0)
     erase: float = Field(0.5, ge=0, le=1)
     erase_area: tuple[Share, Share] = (0.02, 1 / 3)
+    zoom: float = Field(0.0, ge=0)
+    aspect: float = Field(0.0, ge=0)
+    rotation: float = Field(0.0, ge=0)
+    translation: float = Field(0.0, ge=0)
+    blur: float = Field(0.0, ge=0, le=1)
     brightness: float = Field(0.0, ge=0)
     contrast: float = Field(0.0, ge=0)
     saturation: float = Field(0.0, ge=0)
     hue: float = Field(0.0, ge=0, le=0.5)
-    colour: float = Field(1.0, ge=0, le=1)
     grey: float = Field(0.0, ge=0, le=1)
-    rotation: float = Field(0.0, ge=0)
-    translation: float = Field(0.0, ge=0)
-    zoom: float = Field(0.0, ge=0)
-    shear: float = Field(0.0, ge=0)
-    affine: float = Field(1.0, ge=0, le=1)
 
 
 class SamplerSection(Section):

@@ -2,10 +2,13 @@
 
 from resight.recipes.resolve import update
 from resight.recipes.schema import (
+    AugmentSection,
     DataSection,
+    LossSection,
     ModelSection,
     OptimizerSection,
     SamplerSection,
+    ScheduleSection,
     TrainRecipe,
     TrainSection,
 )
@@ -28,3 +31,33 @@ def vehicle_transreid() -> TrainRecipe:
     recipe = vehicle_baseline()
     model = {"jigsaw": True, "jigsaw_shift": 8, "side_information": "camera"}
     return update(recipe, {"title": f"{recipe.title}, + JPM + camera SIE", "model": model})
+
+
+def vehicle() -> TrainRecipe:
+    """The same network and epochs with everything that was found to help; docs/results.md has each step."""
+    recipe = vehicle_baseline()
+    return recipe.model_copy(
+        update={
+            "title": "Two-camera vehicles, ViT 192x6 from scratch, our recipe",
+            "model": recipe.model.model_copy(update={"initial_weights": "structured"}),
+            "augment": AugmentSection(
+                flip_together=True,
+                padding=0,
+                zoom=0.3,
+                aspect=0.15,
+                rotation=5,
+                translation=0.08,
+                blur=0.3,
+                brightness=0.3,
+                contrast=0.3,
+                saturation=0.3,
+                hue=0.02,
+            ),
+            "sampler": SamplerSection(ids_per_batch=16, images_per_id=2),
+            "loss": LossSection(contrastive_weight=1.0),
+            "optimizer": OptimizerSection(
+                name="muon", lr=1e-3, weight_decay=0.05, bias_lr_factor=1, decay_vectors=False, momentum=0.95
+            ),
+            "schedule": ScheduleSection(clock="step", final_factor=0.01),
+        }
+    )

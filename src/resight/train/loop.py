@@ -77,7 +77,8 @@ class Trainer:
         self.settings = settings
         self.checkpoint = checkpoint
         self.hooks = hooks or Hooks()
-        self.accelerator = Accelerator(mixed_precision="no")
+        # Without a GPU it has to be told so, or else several processes would train side by side, each for itself.
+        self.accelerator = Accelerator(mixed_precision="no", cpu=not torch.accelerator.is_available())
         # Loaders stay out of prepare(): the PK sampler already gives each rank its own batches.
         self.model: nn.Module = self.accelerator.prepare(task.model)
         self.forward: Any = torch.compile(self.model) if settings.compile else self.model

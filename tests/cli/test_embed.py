@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import resight
+from resight.data.manifest import Manifest
+from tests.cli.conftest import Run
+
+
+def test_a_manifest_brings_its_cameras(run: Run, trained: Path, tiny_csv: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out" / "all.npy"
+    result = run("embed", trained, tiny_csv, "-o", output, "--json")
+    assert result.code == 0
+    assert result.json == {"embeddings": str(output), "rows": str(tmp_path / "out/all.parquet"), "count": 32, "dim": 12}
+    vectors = np.load(output)
+    np.testing.assert_allclose(vectors, resight.load(trained).embed(Manifest.read(tiny_csv)), atol=1e-6)
+    rows = Manifest.read(tmp_path / "out" / "all.parquet")
+    assert list(rows.column("pid")) == list(Manifest.read(tiny_csv).column("pid"))
+    assert rows.image_path(31).is_file()
+    assert sorted(file.name for file in output.parent.iterdir()) == ["all.npy", "all.parquet"]
+
+
+def test_a_folder_or_one_image(run: Run, trained: Path, tiny_csv: Path, tmp_path: Path) -> None:
+    result = run("embed", trained, tiny_csv.parent, "-o", tmp_path / "a.npy")
+    assert result.err == f"32 vectors of 12 numbers: {tmp_path / 'a.npy'}, their rows: {tmp_path / 'a.parquet'}\n"
+    one = tiny_csv.parent / "0001_c1_0.png"
+    assert run("embed", trained, one, "-o", tmp_path / "b.npy").code == 0
+    np.testing.assert_allclose(np.load(tmp_path / "b.npy"), np.load(tmp_path / "a.npy")[:1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("data", "output", "message"),
+    [
+        ("missing", "a.npy", "missing: expected a folder with images, but it does not exist"),
+        ("missing.csv", "a.npy", "missing.csv"),
+        ("empty", "a.npy", "holds no image"),
+        ("empty", "a.csv", "--output must be a .npy file, got a.csv"),
+    ],
+)
+def test_bad_input(
+    run: Run, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: str, output: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    result = run("embed", trained, data, "-o", output)
+    assert result.code == 1
+    assert message in result.err
+    assert not (tmp_path / output).exists()
+
+
+def test_a_corrupt_image_is_named(run: Run, trained: Path, tiny_csv: Path, tmp_path: Path) -> None:
+    (tiny_csv.parent / "0003_c1_0.png").write_bytes(b"no image")
+    result = run("embed", trained, tiny_csv, "-o", tmp_path / "a.npy")
+    assert result.code == 1
+    assert "0003_c1_0.png" in result.err
+    assert not (tmp_path / "a.npy").exists()

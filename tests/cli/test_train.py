@@ -1,0 +1,115 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from resight.recipes import run as run_module
+from resight.recipes.evaluation_set import Listener
+from tests.cli.conftest import Run
+
+
+def test_train_from_a_file(run: Run, tiny_csv: Path, overrides: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    result = run("train", "market1501_baseline", *overrides, "train.precision=fp32", "--data", tiny_csv, "-o", folder)
+    assert result.code == 0, result.err
+    assert result.out.startswith("mAP ")
+    assert "Rank-1" in result.out
+    assert "array(" not in result.out
+    lines = result.err.splitlines()
+    assert lines[0].startswith("training: epoch 1/2, loss ")
+    assert lines[1].startswith("training: epoch 2/2, loss ")
+    assert lines[2:] == [f"model: {folder / 'model'}", f"page: {folder / 'report.html'}"]
+    assert (folder / "report.html").is_file()
+
+    again = run("train", folder / "recipe.yaml", "-o", folder, "--resume", "--json")
+    assert again.code == 0, again.err
+    assert again.json["run"] == str(folder)
+    assert 0 <= again.json["report"]["mean_ap"] <= 1
+    assert "epoch" not in again.err
+
+
+def test_fp16_recipes_train_without_a_gpu(run: Run, tiny_csv: Path, overrides: list[str], tmp_path: Path) -> None:
+    result = run("train", "market1501_baseline", *overrides, "train.epochs=1", "-d", tiny_csv, "-o", tmp_path / "run")
+    assert result.code == 0, result.err
+
+
+@pytest.mark.parametrize("name", ["matplotlib", "jinja2"])
+def test_without_the_report_extra_nothing_is_lost(
+    run: Run, trained: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    if name == "jinja2":
+        monkeypatch.setitem(sys.modules, "jinja2", None)
+    result = run("train", trained / "recipe.yaml", "-o", trained, "--resume")
+    assert result.code == 0
+    assert result.out.startswith("mAP ")
+    assert (trained / "model" / "card.json").is_file()
+    if name == "jinja2":
+        assert "no page: this needs the package 'jinja2'" in result.err
+        assert "pip install 'resight[report]'" in result.err
+
+
+def test_a_used_folder(run: Run, trained: Path) -> None:
+    result = run("train", trained / "recipe.yaml", "-o", trained)
+    assert (result.code, result.out) == (1, "")
+    assert "is not empty; choose another folder, or continue that run with --resume" in result.err
+
+
+def test_resume_with_other_settings(run: Run, trained: Path) -> None:
+    result = run("train", trained / "recipe.yaml", "train.epochs=9", "-o", trained, "--resume")
+    assert result.code == 1
+    assert "other settings (train.epochs)" in result.err
+    assert f"resight train {trained / 'recipe.yaml'} -o {trained} --resume" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["market1501_transreid"], "does not say where its data is; give --data PATH"),
+        (
+            ["market1501_transreid", "-d", "missing"],
+            "missing: expected a folder with a data set, but it does not exist",
+        ),
+        (["market1501_transreid", "-d", "missing.csv"], "missing.csv"),
+        (["market"], "there is no recipe named 'market'; did you mean"),
+        (["missing.yaml"], "there is no recipe file missing.yaml"),
+        (["vehicle_baseline", "train.epoch=3"], "did you mean train.epochs"),
+        (["vehicle_baseline", "train.epochs=x"], "train.epochs: "),
+    ],
+)
+def test_bad_input(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("train", *arguments)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("error: ")
+    assert message in result.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_corrupt_image_in_a_worker_process(run: Run, tiny_csv: Path, overrides: list[str], tmp_path: Path) -> None:
+    for image in tiny_csv.parent.glob("000[1-4]_*.png"):
+        image.write_bytes(b"no image")
+    arguments = ["market1501_baseline", *overrides, "train.precision=fp32", "data.workers=1", "-d", tiny_csv]
+    result = run("train", *arguments, "-o", tmp_path / "run")
+    assert result.code == 1
+    assert result.err.startswith("error: cannot read the image ")
+    assert len(result.err.splitlines()) == 1
+
+
+def test_ctrl_c_says_how_to_go_on(run: Run, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(recipe: object, folder: Path, *, resume: bool, listener: Listener) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module, "train", interrupted)
+    result = run("train", trained / "recipe.yaml", "-o", tmp_path / "new")
+    assert result.code == 130
+    assert result.err == (
+        f"to go on later, repeat the command with --resume; the run is in {tmp_path / 'new'}\nerror: interrupted\n"
+    )
+
+
+def test_other_ranks_print_nothing(run: Run, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    result = run("train", trained / "recipe.yaml", "-o", trained, "--resume", "--json")
+    assert (result.code, result.out, result.err) == (0, "", "")

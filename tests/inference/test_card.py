@@ -1,0 +1,134 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from resight.data.transforms import EvalTransform
+from resight.errors import ModelFormatError
+from resight.inference import Embedder, ModelCard, read_card, read_model, write_model
+from resight.models import create_model
+from tests.inference.conftest import SETTINGS
+
+
+def _change(folder: Path, **values: Any) -> None:
+    path = folder / "card.json"
+    content = json.loads(path.read_text())
+    content.update(values)
+    path.write_text(json.dumps({name: value for name, value in content.items() if value != "gone"}))
+
+
+def test_card_and_weights_come_back(embedder: Embedder, folder: Path) -> None:
+    model, card = read_model(folder)
+    assert card.transform == embedder.card.transform == EvalTransform((32, 16), (0.1, 0.2, 0.3), (0.3, 0.4, 0.5))
+    assert (card.cameras, card.views, card.flip) == (("1", "2"), ("front", "rear"), False)
+    assert (card.metrics, card.about) == ({"mean_ap": 0.5}, {"recipe": "none"})
+    assert not model.training
+    for name, value in embedder.model.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value), name
+    assert sorted(file.name for file in folder.iterdir()) == ["card.json", "model.safetensors"]
+
+
+def test_classifiers_are_not_stored(tmp_path: Path) -> None:
+    model = create_model("vit_nano", num_classes=5, jigsaw=True, **SETTINGS | {"image_size": (64, 32)})
+    settings = {**SETTINGS, "image_size": (64, 32), "num_classes": 5, "jigsaw": True}
+    write_model(tmp_path, model, ModelCard("vit_nano", settings, EvalTransform((64, 32))))
+    stored = load_file(tmp_path / "model.safetensors")
+    assert not [name for name in stored if "classifier" in name]
+    read, _ = read_model(tmp_path)
+    assert read.num_classes == 0
+    images = torch.rand(2, 3, 64, 32)
+    with torch.no_grad():
+        assert torch.equal(read(images).embedding, model.eval()(images).embedding)
+
+
+def test_no_card_and_a_hint_at_the_model_of_a_run(folder: Path) -> None:
+    with pytest.raises(ModelFormatError, match=r"is no model folder: it has no card\.json; did you mean .*model\?"):
+        read_card(folder.parent)
+    (folder / "card.json").unlink()
+    with pytest.raises(ModelFormatError, match=r"it has no card\.json$"):
+        read_card(folder)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "3", "{}", '{"format_version": "new"}'])
+def test_no_card_at_all(folder: Path, content: str) -> None:
+    (folder / "card.json").write_text(content)
+    with pytest.raises(ModelFormatError, match=r"card\.json is not a model card that can be read"):
+        read_card(folder)
+
+
+def test_a_binary_card(folder: Path) -> None:
+    (folder / "card.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ModelFormatError, match="is not a model card that can be read"):
+        read_card(folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"transform": "gone"},
+        {"cameras": "gone"},
+        {"settings": None},
+        {"transform": {"size": 3}},
+        {"transform": [1]},
+        {"licence": "what?"},
+    ],
+)
+def test_a_card_with_other_entries(folder: Path, changes: dict[str, Any]) -> None:
+    _change(folder, **changes)
+    with pytest.raises(ModelFormatError, match="is not a model card that can be read"):
+        read_card(folder)
+
+
+def test_a_card_from_the_future(folder: Path) -> None:
+    _change(folder, format_version=2, surprise=1)
+    with pytest.raises(ModelFormatError, match="has format 2, newer than the 1 known here; update resight"):
+        read_card(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "vit_gigantic"}, "vit_gigantic"),
+        ({"settings": {**SETTINGS, "flavour": 3}}, "flavour"),
+        ({"settings": {"shape": {}}}, "image_size"),
+        ({"settings": {**SETTINGS, "shape": {"widht": 3}}}, "widht"),
+    ],
+)
+def test_a_model_that_this_version_cannot_build(folder: Path, changes: dict[str, Any], message: str) -> None:
+    _change(folder, **changes)
+    with pytest.raises(ModelFormatError, match=f"cannot build the model that the card describes: .*{message}"):
+        read_model(folder)
+
+
+def test_weights_that_do_not_fit(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    state = load_file(weights)
+    cases: list[tuple[dict[str, torch.Tensor], str]] = [
+        ({name: value for name, value in state.items() if name != "encoder.cls_token"}, "Missing.*cls_token"),
+        ({**state, "surprise": torch.zeros(1)}, "Unexpected.*surprise"),
+        ({**state, "encoder.cls_token": torch.zeros(1, 1, 3)}, "size mismatch.*cls_token"),
+    ]
+    for content, message in cases:
+        save_file(content, weights)
+        with pytest.raises(ModelFormatError, match=f"(?s)does not fit its card or is damaged: .*{message}"):
+            read_model(folder)
+
+
+def test_damaged_and_missing_weights(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:200])
+    with pytest.raises(ModelFormatError, match="does not fit its card or is damaged"):
+        read_model(folder)
+    weights.unlink()
+    with pytest.raises(ModelFormatError, match=r"a card but no weights \(model\.safetensors\)"):
+        read_model(folder)
+
+
+def test_cameras_that_do_not_fit_the_table(folder: Path) -> None:
+    """A third name would read beyond the table of two."""
+    _change(folder, cameras=["1", "2", "3"])
+    with pytest.raises(ModelFormatError, match="the card names 3 cameras, but its model has a table for 2"):
+        read_model(folder)
