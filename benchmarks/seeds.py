@@ -82,7 +82,10 @@ def main() -> None:
     jobs = [(name, words, seed) for seed in arguments.seeds for name, words in rows.items()]
     numbers: dict[str, list[dict[str, float]]] = {name: [] for name in rows}
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        folders = [arguments.runs / f"{arguments.table}_{list(rows).index(name)}_{seed}" for name, _, seed in jobs]
+        folders = [
+            arguments.runs / f"{arguments.table}_{list(TABLES[arguments.table]).index(name)}_{seed}"
+            for name, _, seed in jobs
+        ]
         results = pool.map(lambda job, folder: run(folder, arguments.data, job[1], job[2]), jobs, folders)
         for (name, _, _), result in zip(jobs, results, strict=True):
             numbers[name].append(result)

@@ -13,6 +13,12 @@ def test_a_table_has_numbers_to_the_right(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out.splitlines() == ["name  count", "[b]a  1,234", "bc        5"]
 
 
+def test_a_row_stays_one_line_in_a_pipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    console.print_table(["name"], [["word " * 20]])
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
 def test_json_knows_paths(capsys: pytest.CaptureFixture[str]) -> None:
     console.print_json({"path": Path("a/b")})
     assert json.loads(capsys.readouterr().out) == {"path": "a/b"}

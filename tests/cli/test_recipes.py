@@ -25,6 +25,6 @@ def test_print_one_as_a_file_that_gives_it_again(run: Run, tmp_path: Path) -> No
 
 
 def test_unknown(run: Run) -> None:
-    result = run("recipes", "vehicle")
+    result = run("recipes", "vehicle_trans")
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("error: there is no recipe named 'vehicle'; did you mean vehicle_")
+    assert result.err.startswith("error: there is no recipe named 'vehicle_trans'; did you mean vehicle_transreid")

@@ -9,6 +9,7 @@ import torch
 from resight.data.dataset import (
     Batch,
     CropDataset,
+    Draw,
     SeededBatches,
     Vocabulary,
     collate,
@@ -67,28 +68,40 @@ def test_the_box_is_cut_out(tiny_manifest: Manifest) -> None:
 def test_a_draw_is_augmented_by_its_seed(tiny_manifest: Manifest) -> None:
     dataset = training(tiny_manifest)
     plain = TRAIN.prepare(open_image(dataset.manifest.image_path(3)))
-    assert torch.equal(dataset[3, 11][0], TRAIN.augment(plain, 11))
-    assert not torch.equal(dataset[3, 11][0], dataset[3, 12][0])
+    assert torch.equal(dataset[Draw(3, 11, 0)][0], TRAIN.augment(plain, 11))
+    assert not torch.equal(dataset[Draw(3, 11, 0)][0], dataset[Draw(3, 12, 0)][0])
+
+
+def test_an_identity_shares_its_flips_in_a_batch(tiny_manifest: Manifest) -> None:
+    rows = tiny_manifest.split("train")
+    transform = TrainTransform(SIZE, padding=0, erase=0, flip_together=True)
+    dataset = CropDataset(rows, transform, Vocabulary.of(rows))
+    with mock.patch.object(TrainTransform, "augment", autospec=True) as augment:
+        for row, seed, batch_seed in [(0, 1, 5), (3, 2, 5), (4, 3, 5), (0, 4, 6)]:
+            _ = dataset[Draw(row, seed, batch_seed)]
+    first, same_identity, other_identity, other_batch = (call.args[3] for call in augment.call_args_list)
+    assert first == same_identity
+    assert len({first, other_identity, other_batch}) == 3
 
 
 def test_kept_images_are_read_once_and_stay_the_same(tiny_manifest: Manifest) -> None:
     kept, fresh = training(tiny_manifest, keep=True), training(tiny_manifest)
     with mock.patch("resight.data.dataset.open_image", wraps=open_image) as opened:
-        results = [kept[row, seed][0] for seed in range(3) for row in (0, 5)]
+        results = [kept[Draw(row, seed, 0)][0] for seed in range(3) for row in (0, 5)]
     assert opened.call_count == 2
-    expected = [fresh[row, seed][0] for seed in range(3) for row in (0, 5)]
+    expected = [fresh[Draw(row, seed, 0)][0] for seed in range(3) for row in (0, 5)]
     assert all(torch.equal(a, b) for a, b in zip(results, expected, strict=True))
 
 
 def test_a_missing_image_is_named(tiny_manifest: Manifest) -> None:
     tiny_manifest.image_path(2).unlink()
     with pytest.raises(DataError, match=r"0001_c2_0\.png"):
-        training(tiny_manifest)[2, 0]
+        training(tiny_manifest)[Draw(2, 0, 0)]
 
 
 def test_a_dataset_goes_to_other_processes(tiny_manifest: Manifest) -> None:
     dataset = training(tiny_manifest)
-    assert torch.equal(pickle.loads(pickle.dumps(dataset))[1, 5][0], dataset[1, 5][0])
+    assert torch.equal(pickle.loads(pickle.dumps(dataset))[Draw(1, 5, 0)][0], dataset[Draw(1, 5, 0)][0])
 
 
 # Batches and their seeds
@@ -98,8 +111,9 @@ BATCHES = [[3, 1], [2, 2, 0], [5], [4, 3]]
 
 def test_rows_stay_in_order_and_every_place_has_its_seed() -> None:
     drawn = list(SeededBatches(BATCHES, seed=1, epoch=0))
-    assert [[row for row, _ in batch] for batch in drawn] == BATCHES
-    seeds = [seed for batch in drawn for _, seed in batch]
+    assert [[draw.row for draw in batch] for batch in drawn] == BATCHES
+    assert all(len({draw.batch_seed for draw in batch}) == 1 for batch in drawn)
+    seeds = [draw.seed for batch in drawn for draw in batch] + [batch[0].batch_seed for batch in drawn]
     assert len(set(seeds)) == len(seeds)
     assert all(isinstance(seed, int) and 0 <= seed < 2**63 for seed in seeds)
 
@@ -113,10 +127,10 @@ def test_a_later_start_gives_the_tail(start: int) -> None:
 
 def test_seeds_depend_on_run_epoch_and_rank_alone() -> None:
     plans = [{}, {"seed": 2}, {"epoch": 1}, {"rank": 1}]
-    seeds = [{s for b in SeededBatches(BATCHES, **{"seed": 1, "epoch": 0, **p}) for _, s in b} for p in plans]
+    seeds = [{d.seed for b in SeededBatches(BATCHES, **{"seed": 1, "epoch": 0, **p}) for d in b} for p in plans]
     assert len(set().union(*seeds)) == sum(map(len, seeds))
     other_rows = SeededBatches([[9, 8], [7, 6, 5], [4], [3, 2]], seed=1, epoch=0)
-    assert {seed for batch in other_rows for _, seed in batch} == seeds[0]
+    assert {draw.seed for batch in other_rows for draw in batch} == seeds[0]
 
 
 def test_collate() -> None:
@@ -151,7 +165,7 @@ def test_training_batches(tiny_manifest: Manifest) -> None:
     assert all(same(a, b) for a, b in zip(tail, batches[2:], strict=True))
 
 
-@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("keep", [False, True])
 def test_workers_change_nothing(tiny_manifest: Manifest, keep: bool) -> None:
     dataset = training(tiny_manifest, keep=keep)
@@ -161,7 +175,7 @@ def test_workers_change_nothing(tiny_manifest: Manifest, keep: bool) -> None:
     assert all(same(a, b) for a, b in zip(tail, alone[2:], strict=True))
 
 
-@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_an_error_in_a_worker_names_the_image(tiny_manifest: Manifest) -> None:
     dataset = CropDataset(tiny_manifest, EvalTransform(SIZE), Vocabulary())
     Path(tiny_manifest.image_path(9)).write_bytes(b"broken")

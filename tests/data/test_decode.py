@@ -230,7 +230,7 @@ def test_whatever_a_decoder_raises_is_a_data_error(error, monkeypatch):
         raise error("odd")
 
     monkeypatch.setattr(Image, "open", broken)
-    with pytest.raises(DataError, match="cannot read the image x.png: .*odd"):
+    with pytest.raises(DataError, match=r"cannot read the image x\.png: .*odd"):
         open_image("x.png")
 
 

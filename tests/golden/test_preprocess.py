@@ -19,7 +19,7 @@ def _filter(stated: str) -> str:
 
 
 def _levels(case: GoldenCase) -> int:
-    """How far a resized pixel may be off: not at all with the Pillow that recorded the case, else what the file says."""
+    """How far a resized pixel may be off: not at all with the Pillow of the recording, else as the file says."""
     stated = re.search(r"at most (\d+)", str(case.settings["tolerance"]["uint8"]))
     return 0 if stated is None or case.settings.get("pillow") == PIL.__version__ else int(stated[1])
 

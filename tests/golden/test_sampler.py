@@ -22,9 +22,7 @@ def _sizes(name: str) -> tuple[int, int]:
 
 def _sampler(settings: dict[str, Any], name: str, seed: int) -> PKSampler:
     batch, images_per_id = _sizes(name)
-    return PKSampler(
-        settings["labels"], ids_per_batch=batch // images_per_id, images_per_id=images_per_id, seed=seed
-    )
+    return PKSampler(settings["labels"], ids_per_batch=batch // images_per_id, images_per_id=images_per_id, seed=seed)
 
 
 @parametrize("sampler")

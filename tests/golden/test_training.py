@@ -128,7 +128,10 @@ def _check_gradients(model: torch.nn.Module, outputs: dict[str, torch.Tensor], c
     assert translated
     for name, gradient in translated.items():
         assert_close(
-            parameters[name].grad, gradient, **case.tolerance("weights_after_step1"), msg=lambda m: f"{name}: {m}"
+            parameters[name].grad,
+            gradient,
+            **case.tolerance("weights_after_step1"),
+            msg=lambda m, name=name: f"{name}: {m}",
         )
 
 
@@ -137,4 +140,4 @@ def _check_weights(model: torch.nn.Module, case: GoldenCase, stem: str) -> None:
     expected = from_transreid(case.load(stem))
     assert set(expected) == set(state)
     for name, value in expected.items():
-        assert_close(state[name], value, **case.tolerance(stem), msg=lambda m: f"{name}: {m}")
+        assert_close(state[name], value, **case.tolerance(stem), msg=lambda m, name=name: f"{name}: {m}")

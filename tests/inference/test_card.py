@@ -93,7 +93,7 @@ def test_a_card_from_the_future(folder: Path) -> None:
     [
         ({"name": "vit_gigantic"}, "vit_gigantic"),
         ({"settings": {**SETTINGS, "flavour": 3}}, "flavour"),
-        ({"settings": {"shape": {}}}, "image_size"),
+        ({"settings": {"num_cameras": 2, "num_views": 2}}, "image_size"),
         ({"settings": {**SETTINGS, "shape": {"widht": 3}}}, "widht"),
     ],
 )

@@ -175,7 +175,9 @@ def test_load_from_the_hub(hub: list[tuple[Any, ...]]) -> None:
 
 @pytest.mark.parametrize("name", ["missing", "./runs/a", "/a", "a/b/c", "runs/", "~/x", "../a"])
 def test_what_is_no_id_never_goes_to_the_hub(hub: list[tuple[Any, ...]], name: str) -> None:
-    with pytest.raises(ModelFormatError, match="there is no folder .*; expected a model folder that exists, or the id"):
+    with pytest.raises(
+        ModelFormatError, match=r"there is no folder .*; expected a model folder that exists, or the id"
+    ):
         resight.load(name)
     assert not hub
 

@@ -53,7 +53,9 @@ def test_without_rearrangement():
     assert parts(7, parts=2, rearrange=False) == [[1, 2, 3], [4, 5, 6]]
 
 
-@pytest.mark.parametrize(("shift", "expected"), [(1, [1, 2, 3, 4]), (4, [4, 1, 2, 3]), (5, [1, 2, 3, 4]), (99, [1, 2, 3, 4])])
+@pytest.mark.parametrize(
+    ("shift", "expected"), [(1, [1, 2, 3, 4]), (4, [4, 1, 2, 3]), (5, [1, 2, 3, 4]), (99, [1, 2, 3, 4])]
+)
 def test_shift_starts_at_that_patch_and_beyond_the_end_moves_nothing(shift, expected):
     assert order(4, shift, 1) == expected
 

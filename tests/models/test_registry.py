@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from resight.models import create_model, list_models
+from resight.models.initial import sincos_positions
 from tests.models.tiny import TINY, images, weightless
 
 FULL = [
@@ -58,7 +59,7 @@ def test_names():
 def test_an_unknown_name():
     with pytest.raises(ValueError, match="no model named 'vit_bass'; did you mean vit_base"):
         create_model("vit_bass", num_classes=2)
-    with pytest.raises(ValueError, match="known are .*vit_base"):
+    with pytest.raises(ValueError, match=r"known are .*vit_base"):
         create_model("resnet50", num_classes=2)
 
 
@@ -92,3 +93,15 @@ def test_settings_of_the_jigsaw():
 def test_too_few_patches_for_the_jigsaw():
     with pytest.raises(ValueError, match="8 patches cannot be cut into 9 parts"):
         create_model("vit_nano", num_classes=0, jigsaw=True, jigsaw_parts=9, **TINY)
+
+
+def test_initial_weights():
+    torch.manual_seed(0)
+    plain, structured = (
+        create_model("vit_nano", num_classes=0, initial_weights=kind, **TINY) for kind in ("official", "structured")
+    )
+    assert plain.encoder.pos_embed.std() < 0.03
+    assert torch.equal(structured.encoder.pos_embed[0, 1:], 0.3 * sincos_positions((4, 2), 24))
+    assert structured.encoder.pos_embed[0, 0].abs().max() < 0.1
+    with pytest.raises(ValueError, match="'official' or 'structured', not 'random'"):
+        create_model("vit_nano", num_classes=0, initial_weights="random", **TINY)

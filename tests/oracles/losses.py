@@ -1,4 +1,4 @@
-"""Losses as slow loops over pairs of rows, written from the definition in the simplest words; plain numbers in and out."""
+"""Losses as slow loops over pairs of rows, written from the definition in the simplest words: numbers in and out."""
 
 import math
 from collections.abc import Hashable, Sequence

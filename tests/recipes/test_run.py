@@ -247,18 +247,26 @@ def test_kill_9_and_resume(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
     assert _rows(tmp_path / "killed") == _rows(tmp_path / "whole")
 
 
+def _torchrun(*command: object) -> subprocess.CompletedProcess[str]:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return subprocess.run([*launcher, *map(str, command)], capture_output=True, text=True, check=False)
+
+
 @pytest.mark.slow
-def test_two_processes(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
-    recipe = update(tiny_recipe, {**EVERYTHING, "train": {"epochs": 2, "accumulation": 2, "save_steps": 1}})
-    (tmp_path / "two.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json")))
-    for name, extra in (("run", []), ("again", ["train.seed=3"])):
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-        command += ["-m", "resight.cli.main", "train", str(tmp_path / "two.yaml"), "-o", str(tmp_path / name), "--json"]
-        done = subprocess.run([*command, *extra], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["report"]["mean_ap"] > 0, "one process speaks"
-        assert "Traceback" not in done.stderr
-    assert [row["epoch"] for row in _rows(tmp_path / "run")] == [1, 2]
-    assert _weights(tmp_path / "run") == _weights(tmp_path / "again")
-    assert _rows(tmp_path / "run") == _rows(tmp_path / "again")
-    assert load_file(tmp_path / "run" / "model" / "model.safetensors")["encoder.cls_token"].isfinite().all()
+def test_two_processes_killed_and_resumed(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
+    recipe = update(tiny_recipe, {**EVERYTHING, "train": {"epochs": 3, "accumulation": 2, "save_steps": 1}})
+    file = tmp_path / "two.yaml"
+    file.write_text(yaml.safe_dump(recipe.model_dump(mode="json")))
+    whole = _torchrun("-m", "resight.cli.main", "train", file, "-o", tmp_path / "whole", "--json")
+    assert whole.returncode == 0, whole.stderr
+    assert json.loads(whole.stdout)["report"]["mean_ap"] > 0, "one process speaks"
+    assert [row["epoch"] for row in _rows(tmp_path / "whole")] == [1, 2, 3]
+    assert load_file(tmp_path / "whole" / "model" / "model.safetensors")["encoder.cls_token"].isfinite().all()
+
+    (tmp_path / "killed.py").write_text(KILLED.replace("(1, 2)", "(1, 1)"))
+    assert _torchrun(tmp_path / "killed.py", file, tmp_path / "killed").returncode != 0
+    assert not (tmp_path / "killed" / "model").exists()
+    resumed = _torchrun("-m", "resight.cli.main", "train", file, "-o", tmp_path / "killed", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert _weights(tmp_path / "killed") == _weights(tmp_path / "whole")
+    assert _rows(tmp_path / "killed") == _rows(tmp_path / "whole")

@@ -20,9 +20,14 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "last.pt"
     save_checkpoint(path, {"epoch": 1})
-    with pytest.raises(AttributeError), whole_file(path) as file:
-        file.write(b"half")
-        raise AttributeError
+
+    def write_half() -> None:
+        with whole_file(path) as file:
+            file.write(b"half")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_half()
     assert load_checkpoint(path)["epoch"] == 1
     assert list(tmp_path.iterdir()) == [path]
 

@@ -1,4 +1,5 @@
 import copy
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,92 +10,16 @@ from torch import Tensor
 
 from resight.errors import TrainingError
 from resight.losses import ReIDLoss
-from resight.train import Hooks, SupervisedTask, Trainer
-from resight.train.checkpoint import load_checkpoint, save_checkpoint
-from tests.train.toy import BATCHES, ToyBatches, assert_same, toy_batch, toy_model, toy_trainer, weights
+from resight.train import Hooks, SupervisedTask
+from resight.train.checkpoint import load_checkpoint
+from tests.train.toy import BATCHES, ToyBatches, assert_same, state_of, toy_batch, toy_model, toy_trainer, weights
 
 Rows = list[dict[str, Any]]
-
-
-class Stopped(Exception):  # noqa: N818
-    """Stands for a kill: nothing runs after it."""
-
-
-def _stop_after(steps: int, rows: Rows | None = None) -> Hooks:
-    left = [steps]
-
-    def on_step(epoch: int, step: int, steps: int, loss: float) -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            raise Stopped
-
-    return Hooks(on_step=on_step, on_row=(lambda row: None) if rows is None else rows.append)
-
-
-def _without_speed(rows: Rows) -> Rows:
-    return [{name: value for name, value in row.items() if name != "images_per_second"} for row in rows]
-
-
-def _state(trainer: Trainer) -> dict[str, Any]:
-    state = {"model": weights(trainer.task.model), "optimizer": copy.deepcopy(trainer.optimizer.state_dict())}
-    if trainer.average is not None:
-        state.update(average=weights(trainer.average.model), average_steps=trainer.average.steps)
-    return state
-
-
-RUNS: list[dict[str, Any]] = [
-    {},
-    {"save_steps": 1, "average_decay": 0.9, "accumulation": 2, "clip_norm": 0.5},
-    {"save_steps": 1, "precision": "bf16", "clock": "step"},
-    {"save_every": 2, "epochs": 3, "optimizer": "sgd"},
-    {"save_steps": 3, "optimizer": "muon"},
-]
-
-
-@pytest.mark.parametrize("settings", RUNS, ids=["plain", "everything", "bf16", "sparse", "muon"])
-def test_a_run_stopped_anywhere_and_resumed_ends_bitwise_as_an_undisturbed_one(
-    tmp_path: Path, settings: dict[str, Any]
-) -> None:
-    rows: Rows = []
-    settings = {"epochs": 2, **settings}
-    undisturbed = toy_trainer(hooks=Hooks(on_row=rows.append), **settings)
-    undisturbed.fit()
-    for stop in (3, BATCHES, BATCHES + 3, 2 * BATCHES):
-        path = tmp_path / f"{stop}.pt"
-        seen: Rows = []
-        with pytest.raises(Stopped):
-            toy_trainer(path, hooks=_stop_after(stop, seen), **settings).fit()
-        # Other initial weights: everything has to come from the checkpoint, or from the start.
-        model = toy_model(seed=1) if path.is_file() else toy_model()
-        again = toy_trainer(path, model=model, **settings)
-        if path.is_file():
-            again.resume()
-        seen = [row for row in seen if row["epoch"] <= again.epoch]
-        again.hooks = Hooks(on_row=seen.append)
-        torch.manual_seed(stop)  # the state of the global generator must not matter
-        again.fit()
-        assert_same(_state(again), _state(undisturbed), f"stopped after {stop}")
-        assert _without_speed(seen) == _without_speed(rows)
-
-
-def test_save_steps_saves_inside_the_epoch_between_optimizer_steps(tmp_path: Path) -> None:
-    path = tmp_path / "last.pt"
-    saved = []
-
-    def on_step(epoch: int, step: int, steps: int, loss: float) -> None:
-        if path.is_file():
-            state = load_checkpoint(path)
-            saved.append((state["epoch"], state["step"], state["updates"]))
-
-    toy_trainer(path, hooks=Hooks(on_step=on_step), epochs=1, accumulation=2, save_steps=1).fit()
-    assert saved == [(0, 2, 1), (0, 2, 1), (0, 4, 2)]
-    assert load_checkpoint(path)["epoch"] == 1
 
 
 def test_an_epochs_row_comes_before_its_checkpoint(tmp_path: Path) -> None:
     """The other way round a kill between the two would lose the row for ever."""
     path = tmp_path / "last.pt"
-    toy_trainer(path, hooks=Hooks(on_row=lambda row: pytest.fail("saved first") if path.is_file() else None), epochs=1)
     trainer = toy_trainer(path, epochs=1)
     trainer.hooks = Hooks(on_row=lambda row: pytest.fail("saved first") if path.is_file() else None)
     trainer.fit()
@@ -144,7 +69,6 @@ def test_clipping_bounds_the_step() -> None:
 def test_every_step_draws_its_own_drop_path_and_leaves_the_global_generator_alone() -> None:
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    same_batch: list[float] = []
 
     class OneBatch(ToyBatches):
         def __iter__(self) -> Any:
@@ -157,7 +81,7 @@ def test_every_step_draws_its_own_drop_path_and_leaves_the_global_generator_alon
     sums: list[float] = [0.0]
     trainer.hooks = Hooks(on_step=lambda epoch, step, steps, loss: sums.append(loss * step))
     trainer.fit()
-    same_batch = [round(later - earlier, 4) for earlier, later in zip(sums, sums[1:], strict=False)]
+    same_batch = [round(later - earlier, 4) for earlier, later in itertools.pairwise(sums)]
     assert len(set(same_batch)) > 1, "the drop path must differ from step to step"
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -193,7 +117,7 @@ def test_evaluation_does_not_change_the_training() -> None:
     plain.fit()
     evaluated = toy_trainer(hooks=Hooks(evaluate=lambda model: {"x": torch.rand(()).item()}), evaluate_every=1)
     evaluated.fit()
-    assert_same(_state(evaluated), _state(plain))
+    assert_same(state_of(evaluated), state_of(plain))
 
 
 def test_the_average_is_the_result() -> None:
@@ -299,40 +223,6 @@ def test_the_task_is_told_of_steps_and_keeps_its_state(tmp_path: Path) -> None:
     trainer.resume()
     trainer.fit()
     assert again.steps == [1, 2, 3, 4, 5, 6]
-
-
-def test_resume_without_a_place() -> None:
-    with pytest.raises(TrainingError, match="no checkpoint to resume from"):
-        toy_trainer().resume()
-
-
-def test_resume_of_another_model(tmp_path: Path) -> None:
-    path = tmp_path / "last.pt"
-    toy_trainer(path, epochs=1).fit()
-    state = load_checkpoint(path)
-    state["model"].pop("encoder.cls_token")
-    save_checkpoint(path, state)
-    with pytest.raises(TrainingError, match=r"does not fit this run.*encoder\.cls_token"):
-        toy_trainer(path).resume()
-
-
-def test_resume_inside_an_epoch_with_another_number_of_processes(tmp_path: Path) -> None:
-    path = tmp_path / "last.pt"
-    with pytest.raises(Stopped):
-        toy_trainer(path, hooks=_stop_after(2), save_steps=1).fit()
-    save_checkpoint(path, {**load_checkpoint(path), "processes": 2})
-    with pytest.raises(TrainingError, match=r"shared, not 1"):
-        toy_trainer(path).resume()
-
-
-def test_resume_of_a_finished_run_trains_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "last.pt"
-    first = toy_trainer(path)
-    first.fit()
-    again = toy_trainer(path, model=toy_model(seed=1), hooks=Hooks(on_step=lambda *_: pytest.fail("a step")))
-    again.resume()
-    again.fit()
-    assert_same(_state(again), _state(first))
 
 
 def test_compiled_training_is_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:

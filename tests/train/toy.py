@@ -1,5 +1,6 @@
 """A trainer of a two-layer ViT on random images, small enough for hundreds of steps per second of test time."""
 
+import copy
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -102,3 +103,10 @@ def assert_same(first: Any, second: Any, where: str = "") -> None:
         assert torch.equal(first, second), where
     else:
         assert first == second, where
+
+
+def state_of(trainer: Trainer) -> dict[str, Any]:
+    state = {"model": weights(trainer.task.model), "optimizer": copy.deepcopy(trainer.optimizer.state_dict())}
+    if trainer.average is not None:
+        state.update(average=weights(trainer.average.model), average_steps=trainer.average.steps)
+    return state

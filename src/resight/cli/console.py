@@ -13,6 +13,8 @@ from rich.table import Table
 
 out = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
 err = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+# For tables that grep and awk read: a line stays a line.
+_pipe = Console(markup=False, emoji=False, highlight=False, width=1000)
 
 OnProgress = Callable[[int, int], None]
 
@@ -52,7 +54,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
         table.add_column(column, justify="right" if numeric and rows else "left", overflow="fold")
     for row in rows:
         table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
-    out.print(table)
+    (out if out.is_terminal else _pipe).print(table)
 
 
 @contextmanager

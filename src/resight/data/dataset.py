@@ -82,7 +82,11 @@ class CropDataset(Dataset[Any]):
         return len(self.manifest)
 
     def __getitem__(self, index: int | Draw) -> tuple[Tensor, int, int, int, int]:
-        draw = index if isinstance(index, Draw) else Draw(index, 0, 0)
+        if not isinstance(index, Draw):
+            if isinstance(self.transform, TrainTransform):
+                raise TypeError("a training sample is drawn by a Draw (row and seeds), not by a row number alone")
+            index = Draw(index, 0, 0)
+        draw = index
         row, image = draw.row, self._image(draw)
         return image, int(self.labels[row]), int(self.cameras[row]), int(self.views[row]), row
 

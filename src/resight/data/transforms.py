@@ -77,8 +77,8 @@ class TrainTransform:
     size. erase: probability of one random rectangle filled with Gaussian noise; erase_area: its share of the image.
     zoom, aspect: factors drawn log-uniformly from 1 / (1 + x) .. 1 + x. rotation: degrees to either side.
     translation: share of the side. blur: probability of losing detail (down to 0.3 .. 0.8 of the size and up again).
-    brightness, contrast, saturation: factor drawn from 1 - x .. 1 + x. hue: shift drawn from -x .. x, of a full turn.
-    grey: probability of a grey image.
+    brightness, contrast, saturation: factor drawn from 1 - x (at least 0) .. 1 + x. hue: shift drawn from -x .. x, of a
+    full turn. grey: probability of a grey image.
 
     Source: released code of He et al. 2021, arXiv:2102.04378; erasing as timm's `RandomErasing(mode="pixel")`.
     """
@@ -146,15 +146,14 @@ class TrainTransform:
         return moved[0].round_().to(torch.uint8)
 
     def _recolour(self, image: Tensor, chance: "_Chance") -> Tensor:
-        if any((self.brightness, self.contrast, self.saturation, self.hue)):
-            if self.brightness:
-                image = TF.adjust_brightness(image, chance.factor(self.brightness))
-            if self.contrast:
-                image = TF.adjust_contrast(image, chance.factor(self.contrast))
-            if self.saturation:
-                image = TF.adjust_saturation(image, chance.factor(self.saturation))
-            if self.hue:
-                image = TF.adjust_hue(image, chance.between(-self.hue, self.hue))
+        if self.brightness:
+            image = TF.adjust_brightness(image, chance.factor(self.brightness))
+        if self.contrast:
+            image = TF.adjust_contrast(image, chance.factor(self.contrast))
+        if self.saturation:
+            image = TF.adjust_saturation(image, chance.factor(self.saturation))
+        if self.hue:
+            image = TF.adjust_hue(image, chance.between(-self.hue, self.hue))
         if chance.happens(self.grey):
             image = TF.rgb_to_grayscale(image, num_output_channels=3)
         return image

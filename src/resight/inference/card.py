@@ -42,7 +42,7 @@ class ModelCard:
         """The network with fresh weights and without classifiers.
 
         Raises:
-            ModelFormatError: if this version of resight cannot build it, or it does not have that many cameras or views.
+            ModelFormatError: if this version cannot build it, or it has another number of cameras or views.
         """
         for what, names in (("cameras", self.cameras), ("views", self.views)):
             count = self.settings.get(f"num_{what}", 0)

@@ -79,6 +79,8 @@ def create_model(
         dropout=dropout,
         attention_dropout=attention_dropout,
     )
+    if initial_weights not in ("official", "structured"):
+        raise ValueError(f"initial_weights must be 'official' or 'structured', not {initial_weights!r}")
     if initial_weights == "structured":
         give_structure(vit)
     side_information = None

@@ -6,6 +6,7 @@ from resight.recipes.schema import (
     ModelSection,
     OptimizerSection,
     SamplerSection,
+    ScheduleSection,
     TrainRecipe,
     TrainSection,
 )
@@ -16,10 +17,11 @@ def demo_baseline() -> TrainRecipe:
     return TrainRecipe(
         title="Synthetic people, small ViT from scratch, baseline",
         data=DataSection(format="market1501", keep=True),
-        model=ModelSection(name="vit_nano", image_size=(128, 64), stride=16),
-        sampler=SamplerSection(ids_per_batch=16, images_per_id=4),
+        model=ModelSection(name="vit_nano", image_size=(128, 64), initial_weights="structured"),
+        sampler=SamplerSection(ids_per_batch=8, images_per_id=4),
         optimizer=OptimizerSection(name="adamw", lr=1e-3, weight_decay=0.05),
-        train=TrainSection(epochs=20, seed=0),
+        schedule=ScheduleSection(clock="step", warmup_epochs=2),
+        train=TrainSection(epochs=16, seed=0),
     )
 
 

@@ -35,13 +35,14 @@ class DataSection(Section):
 class ModelSection(Section):
     """The network; see `resight.models.create_model`.
 
-    side_information: which of the data's cameras and views get an embedding.
+    stride: step between patches in pixels; null: `patch_size`, no overlap. side_information: which of the data's
+    cameras and views get an embedding.
     """
 
     name: str = "vit_base"
     image_size: tuple[Pixels, Pixels] = (256, 128)
     patch_size: int = Field(16, ge=1)
-    stride: int = Field(16, ge=1)
+    stride: int | None = Field(None, ge=1)
     side_information: Literal["none", "camera", "view", "both"] = "none"
     side_coefficient: float = 3.0
     jigsaw: bool = False

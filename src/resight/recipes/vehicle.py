@@ -4,6 +4,7 @@ from resight.recipes.resolve import update
 from resight.recipes.schema import (
     AugmentSection,
     DataSection,
+    EvaluateSection,
     LossSection,
     ModelSection,
     OptimizerSection,
@@ -59,5 +60,6 @@ def vehicle() -> TrainRecipe:
                 name="muon", lr=1e-3, weight_decay=0.05, bias_lr_factor=1, decay_vectors=False, momentum=0.95
             ),
             "schedule": ScheduleSection(clock="step", final_factor=0.01),
+            "evaluate": EvaluateSection(flip=True),
         }
     )

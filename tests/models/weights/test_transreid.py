@@ -6,11 +6,9 @@ from resight.models import create_model
 from resight.models.weights.transreid import from_transreid
 from tests.models.tiny import TINY, shake
 
-BLOCK = (
-    "norm1.weight norm1.bias attn.qkv.weight attn.qkv.bias attn.proj.weight attn.proj.bias norm2.weight norm2.bias "
-    "mlp.fc1.weight mlp.fc1.bias mlp.fc2.weight mlp.fc2.bias"
-).split()
-NECK = "weight bias running_mean running_var num_batches_tracked".split()
+LAYERS = ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2")
+BLOCK = [f"{layer}.{kind}" for layer in LAYERS for kind in ("weight", "bias")]
+NECK = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
 
 
 def official_names(*, jigsaw: bool) -> dict[str, str]:
