@@ -19,7 +19,8 @@ def test_sections_are_frozen() -> None:
 
 def test_the_defaults_are_those_of_the_released_code() -> None:
     recipe = TrainRecipe()
-    assert (recipe.model.name, recipe.model.image_size, recipe.model.stride) == ("vit_base", (256, 128), 16)
+    assert (recipe.model.name, recipe.model.image_size) == ("vit_base", (256, 128))
+    assert (recipe.model.patch_size, recipe.model.stride) == (16, None)
     assert (recipe.optimizer.name, recipe.optimizer.lr, recipe.optimizer.weight_decay) == ("sgd", 0.008, 1e-4)
     assert recipe.optimizer.bias_lr_factor == 2
     assert (recipe.sampler.ids_per_batch, recipe.sampler.images_per_id) == (16, 4)
