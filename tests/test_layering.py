@@ -12,6 +12,8 @@ RANK = {
     "errors": 0,
     "_optional": 1,
     "_version": 0,
+    "environment": 1,
+    "files": 1,
     "functional": 1,
     "data": 2,
     "models": 2,

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from resight.errors import TrainingError
-from resight.train.checkpoint import load_checkpoint, save_checkpoint, whole_file
+from resight.train.checkpoint import load_checkpoint, save_checkpoint
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -17,17 +17,19 @@ def test_round_trip(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["last.pt"]
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "last.pt"
     save_checkpoint(path, {"epoch": 1})
 
-    def write_half() -> None:
-        with whole_file(path) as file:
-            file.write(b"half")
-            raise OSError("disk full")
+    def full(state: object, file: Path) -> None:
+        file.write_bytes(b"half")
+        raise OSError("disk full")
 
+    monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OSError, match="disk full"):
-        write_half()
+        save_checkpoint(path, {"epoch": 2})
     assert load_checkpoint(path)["epoch"] == 1
     assert list(tmp_path.iterdir()) == [path]
 

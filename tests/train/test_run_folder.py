@@ -17,9 +17,9 @@ def test_a_new_folder_says_what_was_asked_and_where(tmp_path: Path) -> None:
     stored = yaml.safe_load(run.recipe.read_text())
     assert stored == {"title": "a", "train": {"epochs": 2, "lr": 1e-5}, "data": {"source": "/x/y.csv"}}
     environment = json.loads(run.environment.read_text())
-    assert environment["packages"]["torch"]
+    assert environment["torch"]
     assert environment["resight"]
-    assert environment["command"][0] == Path(sys.argv[0]).name
+    assert environment["command"].startswith(Path(sys.argv[0]).name)
 
 
 def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:

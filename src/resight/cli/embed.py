@@ -25,6 +25,7 @@ def embed(
     from resight.data.convert.image_folder import image_folder
     from resight.data.manifest import Manifest
     from resight.errors import DataError
+    from resight.files import whole_file
     from resight.inference import load
 
     if output.suffix != ".npy":
@@ -33,11 +34,9 @@ def embed(
     embedder = load(model)
     with progress_bar("embedding") as on_embed:
         vectors = embedder.embed(manifest, batch_size=batch_size, workers=workers, progress=on_embed)
-    output.parent.mkdir(parents=True, exist_ok=True)
     rows = output.with_suffix(".parquet")
-    temporary = output.with_name(f".{output.name}.tmp.npy")
-    np.save(temporary, vectors)
-    temporary.replace(output)
+    with whole_file(output) as temporary, temporary.open("wb") as file:
+        np.save(file, vectors)
     manifest.write(rows)
     if json:
         print_json({"embeddings": output, "rows": rows, "count": len(vectors), "dim": vectors.shape[1]})

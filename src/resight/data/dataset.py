@@ -149,12 +149,26 @@ def collate(samples: Sequence[tuple[Tensor, int, int, int, int]]) -> Batch:
 
 def train_loader(dataset: CropDataset, batches: SeededBatches, *, workers: int = 0) -> DataLoader[Batch]:
     """Augmented batches of one epoch, in the order given."""
-    return DataLoader(dataset, batch_sampler=batches, num_workers=workers, collate_fn=collate, pin_memory=_pin())
+    return DataLoader(
+        dataset,
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=_pin(),
+        generator=torch.Generator(),  # else the loader draws from the caller's stream
+    )
 
 
 def eval_loader(dataset: CropDataset, *, batch_size: int = 64, workers: int = 0) -> DataLoader[Batch]:
     """Batches of all rows in order, the last one smaller."""
-    return DataLoader(dataset, batch_size=batch_size, num_workers=workers, collate_fn=collate, pin_memory=_pin())
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=_pin(),
+        generator=torch.Generator(),  # else the loader draws from the caller's stream
+    )
 
 
 def _pin() -> bool:

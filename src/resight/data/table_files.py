@@ -1,9 +1,7 @@
 """Tables on disk: Parquet and CSV files to Arrow and back, with errors that say what is wrong with the file."""
 
 import csv
-import os
-import tempfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +10,7 @@ import pyarrow.parquet as pq
 
 from resight.data.columns import IMAGE, TEXT_COLUMNS, TYPES, plain_text
 from resight.errors import DataError
+from resight.files import whole_file
 
 SUFFIXES = (".parquet", ".csv")
 
@@ -52,9 +51,11 @@ def write_table(table: pa.Table, path: Path) -> None:
         raise DataError(f"{path}: the folder {path.parent} does not exist; create it first")
     if kind == ".csv":
         table = _flat(table, path)
-        _replace(path, lambda target: pa_csv.write_csv(table, target))
+        with whole_file(path) as temporary:
+            pa_csv.write_csv(table, str(temporary))
     else:
-        _replace(path, lambda target: pq.write_table(table, target, compression="zstd"))
+        with whole_file(path) as temporary:
+            pq.write_table(table, str(temporary), compression="zstd")
 
 
 def _suffix(path: Path) -> str:
@@ -114,18 +115,3 @@ def _flat(table: pa.Table, path: Path) -> pa.Table:
             raise DataError(f"{path}: a CSV cannot hold column {name!r} of type {column.type}; write .parquet instead")
         table = table.set_column(position, name, column)
     return table
-
-
-def _replace(path: Path, write: Callable[[str], object]) -> None:
-    """Let `write` fill a new file beside `path`, then put it in its place in one step."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    try:
-        write(temporary)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

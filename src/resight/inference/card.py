@@ -13,6 +13,7 @@ from torch import nn
 from resight._version import __version__
 from resight.data.transforms import EvalTransform
 from resight.errors import ModelFormatError
+from resight.files import whole_file
 from resight.models.registry import create_model
 from resight.models.reid import ReIDModel
 
@@ -62,16 +63,13 @@ def write_model(folder: Path, model: nn.Module, card: ModelCard) -> None:
 
     Each file is written beside its place and then moved there, the card last.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().contiguous().cpu() for name, value in model.state_dict().items()}
     state = {name: value for name, value in state.items() if ".classifier." not in name}
-    temporary = folder / f".{WEIGHTS}.tmp"
-    save_file(state, temporary)
-    temporary.replace(folder / WEIGHTS)
+    with whole_file(folder / WEIGHTS) as temporary:
+        save_file(state, temporary)
     content = {"format_version": FORMAT_VERSION, "resight_version": __version__, **asdict(card)}
-    temporary = folder / f".{CARD}.tmp"
-    temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
-    temporary.replace(folder / CARD)
+    with whole_file(folder / CARD) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
 
 
 def read_card(folder: Path) -> ModelCard:

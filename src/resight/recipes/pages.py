@@ -10,7 +10,7 @@ import numpy as np
 from resight.evaluation import RankList, Report, choose_rows, rank_lists
 from resight.inference import Embedder
 from resight.recipes.build import dump_recipe
-from resight.recipes.evaluation_set import EvaluationSet
+from resight.recipes.evaluation_set import EvaluationSet, report_numbers
 from resight.recipes.run import Outcome
 from resight.report import RunResult, write_page
 
@@ -26,6 +26,8 @@ def run_result(name: str, outcome: Outcome) -> RunResult:
     if outcome.report is None or outcome.test is None or outcome.vectors is None:
         raise ValueError(f"the run in {outcome.folder.path} was not evaluated; its data has no query and gallery rows")
     rows = outcome.folder.rows()
+    if rows:  # the result itself is the last point of the curves
+        rows[-1] = {**rows[-1], **report_numbers(outcome.report)}
     speeds = [row["images_per_second"] for row in rows if "images_per_second" in row]
     return RunResult(
         name=name,

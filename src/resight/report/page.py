@@ -1,15 +1,14 @@
 """One self-contained HTML page about a set of runs: no network, no other file."""
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from resight._optional import require
+from resight.environment import environment
 from resight.errors import DataError
-from resight.report.environment import environment
+from resight.files import whole_file
 from resight.report.run_result import RunResult
 from resight.report.sections import SECTIONS
 from resight.report.thumbnails import Thumbnails
@@ -45,7 +44,8 @@ def write_page(
         raise DataError("write_page: expected at least one run, came none")
     path = Path(path)
     html = render_page(runs, title=title, description=description, about=environment() if about is None else about)
-    _write_whole(path, html)
+    with whole_file(path) as temporary:
+        temporary.write_text(html, encoding="utf-8", newline="\n")
     return path
 
 
@@ -88,16 +88,3 @@ def _templates() -> Any:
 
 def _template_text(name: str) -> str:
     return (resources.files("resight.report") / "templates" / name).read_text(encoding="utf-8")
-
-
-def _write_whole(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -1,50 +1,26 @@
-"""Files of a run that are either whole or not there, and the checkpoint among them."""
+"""Checkpoints of a run, each either whole or not there."""
 
-import os
 import pickle
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 
 from resight.errors import TrainingError
+from resight.files import whole_file
 
 FORMAT_VERSION = 1
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write beside its place, moved there in one step at the end.
-
-    A kill, a full disk or a power cut leaves what was there before. What a kill leaves beside it is written over the
-    next time.
-
-    Args:
-        path: of the file; its folder is made.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Writes the state; see `whole_file`.
+    """Writes the state; see `resight.files.whole_file`.
 
     Args:
         path: of the checkpoint file; its folder is made.
         state: tensors, numbers, strings, and lists and dicts of them.
     """
-    with whole_file(path) as file:
-        torch.save({"format_version": FORMAT_VERSION, **state}, file)
+    with whole_file(path) as temporary:
+        torch.save({"format_version": FORMAT_VERSION, **state}, temporary)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -13,22 +13,15 @@ RUN/
 """
 
 import json
-import platform
-import sys
 from collections.abc import Mapping
-from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
-from resight._version import __version__
+from resight.environment import environment
 from resight.errors import TrainingError
-from resight.train.checkpoint import whole_file
-
-_PACKAGES = ("torch", "torchvision", "timm", "accelerate", "numpy", "pillow", "pyarrow")
+from resight.files import whole_file
 
 
 class RunFolder:
@@ -126,29 +119,9 @@ class RunFolder:
         return self._writer
 
 
-def environment() -> dict[str, Any]:
-    """Versions, machine and command, as far as they bear on numbers."""
-    versions: dict[str, str | None] = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
-    return {
-        "resight": __version__,
-        "python": platform.python_version(),
-        "packages": versions,
-        "device": device,
-        "threads": torch.get_num_threads(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-    }
-
-
 def _write(path: Path, text: str) -> None:
-    with whole_file(path) as file:
-        file.write(text.encode())
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _is_leftover(path: Path) -> bool:

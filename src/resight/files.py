@@ -1,0 +1,30 @@
+"""Files that are either whole or not there."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A place beside `path` to write to, moved to `path` in one step when the block ends without an error.
+
+    A kill, a full disk or a power cut leaves what was there before. What a kill leaves beside it is written over the
+    next time.
+
+        with whole_file(path) as temporary:
+            temporary.write_text(text)
+
+    Args:
+        path: of the file; its folder is made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
