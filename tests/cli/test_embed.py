@@ -29,6 +29,17 @@ def test_a_folder_or_one_image(run: Run, trained: Path, tiny_csv: Path, tmp_path
     np.testing.assert_allclose(np.load(tmp_path / "b.npy"), np.load(tmp_path / "a.npy")[:1], atol=1e-6)
 
 
+def test_flip_and_format(run: Run, trained: Path, tiny_csv: Path, tmp_path: Path) -> None:
+    assert run("embed", trained, tiny_csv, "-o", tmp_path / "a.npy", "--flip").code == 0
+    assert run("embed", trained, tiny_csv, "-o", tmp_path / "b.npy", "--format", "csv_table", "--no-flip").code == 0
+    model, manifest = resight.load(trained), Manifest.read(tiny_csv)
+    np.testing.assert_allclose(np.load(tmp_path / "a.npy"), model.embed(manifest, flip=True), atol=1e-6)
+    np.testing.assert_allclose(np.load(tmp_path / "b.npy"), model.embed(manifest, flip=False), atol=1e-6)
+    result = run("embed", trained, tiny_csv.parent, "-o", tmp_path / "c.npy", "--format", "market150")
+    assert "did you mean market1501?" in result.err
+    assert result.code == 1
+
+
 @pytest.mark.parametrize(
     ("data", "output", "message"),
     [

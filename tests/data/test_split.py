@@ -147,7 +147,7 @@ def test_boxes_of_one_image_are_rows_of_their_own() -> None:
 
 
 def test_refuses_to_replace_a_split(tiny_manifest: Manifest) -> None:
-    with pytest.raises(DataError, match="32 of 32 rows already have a split; pass overwrite=True"):
+    with pytest.raises(DataError, match="32 of 32 rows already have a split; replace it with overwrite=True"):
         split_manifest(tiny_manifest)
     assert len(split_manifest(tiny_manifest, overwrite=True).split("train")) == 16
 

@@ -116,6 +116,7 @@ def test_file_without_base_starts_from_the_defaults(tmp_path: Path) -> None:
         ("base: nothing_like_it", r"mine\.yaml: there is no recipe named 'nothing_like_it'"),
         ("modle: {stride: 12}", r"mine\.yaml: a recipe has no key 'modle\.stride'; did you mean model\.stride"),
         ("model: {strid: 12}", r"mine\.yaml: a recipe has no key 'model\.strid'; did you mean model\.stride"),
+        ("data: {keep: true, workers: 2}", r"mine\.yaml: .*\n  data: keep=true needs workers=0"),
         ("train: {epochs: -1}", r"mine\.yaml: the recipe has impossible values\n  train\.epochs"),
         ("- a\n- b", r"expected a mapping of sections .* got list"),
         ("", r"expected a mapping of sections .* got NoneType"),

@@ -42,7 +42,13 @@ def make_run(people):
         values = {
             "report": evaluate(*sides),
             "curves": [
-                {"epoch": e, "loss": 3.0 / e, "lr": 0.01 * e, "accuracy": 0.2 * e, "mean_ap": 0.5 if e == 4 else None}
+                {
+                    "epoch": e,
+                    "loss": 3.0 / e,
+                    "lr": 0.01 * e,
+                    "accuracy": 0.2 * e,
+                    "mean_ap": 0.5 if e % 2 == 0 else None,
+                }
                 for e in range(1, 5)
             ],
             "num_parameters": 21_837_312,

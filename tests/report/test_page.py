@@ -126,6 +126,12 @@ def test_charts_of_all_quantities(page):
     assert len(parsed.elements("figure", "chart")) == 5
 
 
+def test_a_single_point_is_no_curve(tmp_path, make_run):
+    run = make_run(curves=[{"epoch": 1, "loss": 3.0}, {"epoch": 2, "loss": 2.0, "rank_1": 0.5}])
+    parsed = Page(write_page(tmp_path / "page.html", [run], about={}).read_text())
+    assert len(parsed.elements("figure", "chart")) == 2  # loss and CMC
+
+
 def test_same_runs_give_the_same_page(tmp_path, make_run):
     texts = {write_page(tmp_path / name, [make_run()], about={}).read_text() for name in ("a.html", "b.html")}
     assert len(texts) == 1

@@ -12,6 +12,10 @@ def embed(
     model: Annotated[str, typer.Argument(help="Model folder, run folder or hub id.")],
     data: Annotated[Path, typer.Argument(help="Manifest (.parquet, .csv), folder of images, or one image.")],
     output: Annotated[Path, typer.Option("--output", "-o", help=".npy file; the rows go to a .parquet beside it.")],
+    format: Annotated[
+        str | None, typer.Option("--format", "-f", help="Converter for a folder; default: every image in it.")
+    ] = None,
+    flip: Annotated[bool | None, typer.Option("--flip/--no-flip", help="Average with the mirrored image.")] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     workers: Annotated[int, typer.Option(min=0, help="Processes that decode images.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -22,18 +26,18 @@ def embed(
     """
     import numpy as np
 
-    from resight.data.convert.image_folder import image_folder
-    from resight.data.manifest import Manifest
     from resight.errors import DataError
     from resight.files import whole_file
     from resight.inference import load
+    from resight.recipes.build import read_source
 
     if output.suffix != ".npy":
         raise DataError(f"--output must be a .npy file, got {output}; the rows are written beside it as .parquet")
-    manifest = Manifest.read(data) if data.suffix in (".parquet", ".csv") else image_folder(data)
+    is_table = data.suffix in (".parquet", ".csv")
+    manifest = read_source(data, format if format or is_table else "image_folder")
     embedder = load(model)
     with progress_bar("embedding") as on_embed:
-        vectors = embedder.embed(manifest, batch_size=batch_size, workers=workers, progress=on_embed)
+        vectors = embedder.embed(manifest, batch_size=batch_size, flip=flip, workers=workers, progress=on_embed)
     rows = output.with_suffix(".parquet")
     with whole_file(output) as temporary, temporary.open("wb") as file:
         np.save(file, vectors)

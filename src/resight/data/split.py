@@ -134,7 +134,8 @@ def _check_arguments(manifest: Manifest, test_share: float, query_per_camera: in
     manifest.require_valid()
     taken = int((manifest.codes("split", SPLITS) >= 0).sum())
     if taken and not overwrite:
-        raise DataError(f"{taken:,} of {len(manifest):,} rows already have a split; pass overwrite=True to replace it")
+        advice = "replace it with overwrite=True (--overwrite)"
+        raise DataError(f"{taken:,} of {len(manifest):,} rows already have a split; {advice}")
     if not manifest.identities():
         raise DataError("a split by identity needs identities, but column 'pid' is empty in every row that is not junk")
 

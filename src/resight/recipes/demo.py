@@ -3,6 +3,7 @@
 from resight.recipes.resolve import update
 from resight.recipes.schema import (
     DataSection,
+    LossSection,
     ModelSection,
     OptimizerSection,
     SamplerSection,
@@ -13,15 +14,20 @@ from resight.recipes.schema import (
 
 
 def demo_baseline() -> TrainRecipe:
-    """A small ViT: global feature, identity and triplet loss."""
+    """A small ViT: one global feature.
+
+    From scratch the official losses let the features before the neck shrink to a point, where the triplet loss has no
+    gradient left (its value stays at log 2). The supervised contrastive loss keeps them apart.
+    """
     return TrainRecipe(
         title="Synthetic people, small ViT from scratch, baseline",
         data=DataSection(format="market1501", keep=True),
         model=ModelSection(name="vit_nano", image_size=(128, 64), initial_weights="structured"),
         sampler=SamplerSection(ids_per_batch=8, images_per_id=4),
+        loss=LossSection(triplet_weight=0.3, contrastive_weight=1.0),
         optimizer=OptimizerSection(name="adamw", lr=1e-3, weight_decay=0.05),
-        schedule=ScheduleSection(clock="step", warmup_epochs=2),
-        train=TrainSection(epochs=16, seed=0),
+        schedule=ScheduleSection(clock="step", warmup_epochs=4),
+        train=TrainSection(epochs=16, seed=0, evaluate_every=4),
     )
 
 

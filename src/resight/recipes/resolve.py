@@ -154,4 +154,6 @@ def _below(section: str, keys: list[str]) -> str:
 
 
 def _explain(item: Any) -> str:
+    if item["type"] == "value_error":  # of a check of ours, which says it all
+        return str(item["ctx"]["error"])
     return f"{item['msg'].lower()}, got {item['input']!r}"

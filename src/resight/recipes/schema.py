@@ -6,7 +6,7 @@ The defaults are those of the released TransReID code, ViT-B/16 at 256x128.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 Pixels = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -22,7 +22,8 @@ class DataSection(Section):
 
     source: a manifest (.parquet, .csv), or a folder that `format` names a converter for. format: name of the
     converter; None: a manifest. both_directions: evaluate query against gallery and gallery against query, and report
-    the mean (for two-camera sets). workers: processes that load images. keep: hold resized training crops in memory.
+    the mean (for two-camera sets). workers: processes that load images. keep: hold resized training crops in memory,
+    which only works without such processes.
     """
 
     source: Path | None = None
@@ -30,6 +31,12 @@ class DataSection(Section):
     both_directions: bool = False
     workers: int = Field(0, ge=0)
     keep: bool = False
+
+    @model_validator(mode="after")
+    def _keep_in_one_process(self) -> "DataSection":
+        if self.keep and self.workers:
+            raise ValueError("keep=true needs workers=0: worker processes forget what they kept after each epoch")
+        return self
 
 
 class ModelSection(Section):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 350, 205  # of the drawing, in its own units
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 10, 34  # margins, in the same units
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 10, 34  # margins, in the same units
 
 Point = tuple[float, float]
 
@@ -109,8 +109,8 @@ def make_chart(title: str, series: Sequence[Series], *, x_name: str, percent: bo
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     """Round numbers that cover low..high, two at least, in steps of 1, 2, 2.5 or 5 times a power of ten."""
     if high - low <= 1e-12 * max(abs(low), abs(high), 1e-12):
-        spread = abs(high) * 0.1 or 1.0
-        low, high = low - spread, high + spread
+        spread = abs(high) * 0.1
+        low, high = (low - spread, high + spread) if spread else (0.0, 1.0)
     rough = (high - low) / wanted
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * (1 - 1e-9))

@@ -21,14 +21,18 @@ _CURVES: Final = {  # known quantities in the order in which they are shown; oth
     "loss": "Loss",
     "identity_loss": "Identity loss",
     "triplet_loss": "Triplet loss",
+    "contrastive_loss": "Contrastive loss",
     "center_loss": "Center loss",
     "accuracy": "Accuracy in training",
     "mean_ap": "mAP",
     "rank_1": "Rank-1",
+    "rank_5": "Rank-5",
+    "rank_10": "Rank-10",
+    "mean_inp": "mINP",
     "lr": "Learning rate",
 }
 _NOT_CURVES: Final = {"epoch", "step", "time", "seconds"}
-_FRACTIONS: Final = {"accuracy", "mean_ap", "rank_1", "mean_inp"}
+_FRACTIONS: Final = {"accuracy", "mean_ap", "rank_1", "rank_5", "rank_10", "mean_inp"}
 NUM_COLORS: Final = 8
 
 
@@ -57,9 +61,10 @@ def results(runs: Sequence[RunResult], pictures: Thumbnails) -> Context | None:
 
 
 def curves(runs: Sequence[RunResult], pictures: Thumbnails) -> Context | None:
-    """One chart for each quantity that the runs recorded, all runs in each; and the CMC of the evaluation."""
+    """One chart for each quantity that a run recorded twice or more, all runs in it; and the evaluation's CMC."""
     del pictures
-    found = {name for run in runs for row in run.curves for name in row if name not in _NOT_CURVES}
+    recorded = {name for run in runs for row in run.curves for name in row} - _NOT_CURVES
+    found = {name for name in recorded if any(len(_points(run, name)) > 1 for run in runs)}
     names = [name for name in _CURVES if name in found] + sorted(found - set(_CURVES))
     charts = [
         make_chart(

@@ -58,7 +58,7 @@ def convert_named_files(
     if odd:
         text = f"{root}: {len(odd):,} file names do not look like {example}: {first_few(odd)}"
         if strict:
-            raise DataError(f"{text}; remove these files, or pass strict=False to leave them out")
+            raise DataError(f"{text}; remove these files, or call the converter with strict=False to leave them out")
         _logger.warning("%s; they are left out", text)
     if not columns["image"]:
         raise DataError(f"{root}: not one file name looks like {example}; is this data set in another layout?")
