@@ -5,6 +5,7 @@ ResightError
 ├── RecipeError (ValueError)          a recipe has an unknown key or an impossible value
 ├── ModelFormatError (ValueError)     a model folder or a weight file cannot be used
 ├── TrainingError (RuntimeError)      training cannot go on: a non-finite loss, a foreign run folder
+├── MemoryLimitError (MemoryError)    a batch does not fit into memory
 └── MissingExtraError (ImportError)   a feature needs an optional dependency that is not installed
 
 Each also is the built-in kind, so `except ValueError` works as well. A command of the command line turns any of them
@@ -30,6 +31,10 @@ class ModelFormatError(ResightError, ValueError):
 
 class TrainingError(ResightError, RuntimeError):
     """Training cannot start or cannot go on."""
+
+
+class MemoryLimitError(ResightError, MemoryError):
+    """A batch does not fit into the memory of the device or the machine."""
 
 
 class MissingExtraError(ResightError, ImportError):

@@ -1,7 +1,11 @@
+import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from resight.cli.data import FORMATS
+from resight.data.convert import CONVERTERS
 from resight.data.manifest import Manifest
 from tests.cli.conftest import Run
 
@@ -17,9 +21,11 @@ def test_synth_convert_check_stats(run: Run, tmp_path: Path) -> None:
     assert result.code == 0
     assert f"{len(rows):,} rows: 0 errors" in result.out
     stats = run("data", "stats", manifest, "--json").json
-    assert run("data", "stats", people, "--format", "market1501", "--json").json == stats
+    assert run("data", "stats", people, "--format", "market1501", "--as", "none", "--json").json == stats
     table = run("data", "stats", manifest).out.splitlines()
-    assert [line.split()[0] for line in table[1:]] == ["train", "query", "gallery", "total"]
+    assert [line.split()[0] for line in table[1:5]] == ["train", "query", "gallery", "total"]
+    assert table[6].split() == ["dataset", "object", "#ID", "#image", "#cam", "#view"]
+    assert table[7].split() == ["people", "-", "4", str(len(rows) - rows.column("junk").sum()), "2", "-"]
 
 
 def test_synth_of_another_set_in_the_same_folder(run: Run, tiny_csv: Path) -> None:
@@ -37,15 +43,60 @@ def test_synth_pool(run: Run, tmp_path: Path) -> None:
 def test_convert_with_options(run: Run, tiny_csv: Path, tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text(f"file,who\n{tiny_csv.parent / '0001_c1_0.png'},7\n")
     arguments = ["data", "convert", "csv_table", tmp_path / "own.csv", "-o", tmp_path / "a.csv"]
-    result = run(*arguments, "--column", "image=file", "--column", "pid=who")
+    result = run(*arguments, "--option", "columns.image=file", "-O", "columns.pid=who")
     assert result.err == f"1 rows: {tmp_path / 'a.csv'}\n"
     assert list(Manifest.read(tmp_path / "a.csv").column("pid")) == ["7"]
-    wrong = run(*arguments, "--column", "image")
-    assert wrong.code == 2
-    assert "expected KNOWN=YOURS" in wrong.err
-    pattern = run(*arguments, "--camera-pattern", "c(.)")
-    assert pattern.code == 1
-    assert "csv_table has no option camera_pattern" in pattern.err
+    wrong = run(*arguments, "-O", "columns")
+    assert (wrong.code, wrong.out) == (1, "")
+    assert "expected an option KEY=VALUE" in wrong.err
+    assert "csv_table has no option colums; did you mean columns?" in run(*arguments, "-O", "colums.pid=who").err
+    assert "no converter 'csv_tabel'; did you mean csv_table?" in run(*arguments[:2], "csv_tabel", *arguments[3:]).err
+
+
+def test_converters_are_listed(run: Run) -> None:
+    assert FORMATS.split(", ") == sorted(CONVERTERS)
+    text = run("data", "convert", "--help").out
+    assert not [name for name in CONVERTERS if name not in text]
+    listed = run("data", "formats", "--json").json
+    assert list(listed) == sorted(CONVERTERS)
+    assert listed["cuhk03_np"]["options"][0] == "crops=labeled|detected (detected)"
+    lines = run("data", "formats").out.splitlines()
+    assert "    --option size=800" in lines
+    assert any(line.startswith("msmt17: Manifest of MSMT17") for line in lines)
+
+
+def test_options_of_a_format(run: Run, tmp_path: Path) -> None:
+    for name, camera in (("1/cam1_a.jpg", "1"), ("1/cam2_a.jpg", "2"), ("2/cam1_a.jpg", "1"), ("2/cam2_a.jpg", "2")):
+        (tmp_path / "crops" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 32), (50 * int(camera), 0, 0)).save(tmp_path / "crops" / name)
+    source = [tmp_path / "crops", "--format", "folder_per_identity", "-O", "camera_pattern=cam([0-9]+)"]
+    assert run("data", "stats", *source, "--json").json["total"]["cameras"] == 2
+    assert run("data", "check", *source).code == 0
+    assert run("data", "split", *source, "-o", tmp_path / "split.csv").code == 0
+    assert Manifest.read(tmp_path / "split.csv").cameras() == ["1", "2"]
+    assert (
+        "options (strict) are those of a converter"
+        in run("data", "stats", tmp_path / "split.csv", "-O", "strict=1").err
+    )
+
+
+def test_join(run: Run, tiny_csv: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny_csv.parent, tmp_path / "copy")) / "tiny.csv"
+    output = tmp_path / "joined.parquet"
+    result = run("data", "join", tiny_csv, f"other={copy}", "--test", "other", "-o", output)
+    assert result.err == f"48 rows of tiny, other: {output}\n"
+    rows = Manifest.read(output)
+    assert len(rows.split("train").identities()) == 8
+    assert rows.cameras() == ["other/1", "other/2", "tiny/1", "tiny/2"]
+    assert set(rows.split("query").column("dataset")) == {"other"}
+    assert run("data", "check", output).code == 0
+    twice = run("data", "join", tiny_csv, copy, "-o", output)
+    assert (twice.code, "two sets are named tiny" in twice.err) == (2, True)
+    unknown = run("data", "join", tiny_csv, f"b={copy}", "--test", "none", "-o", output)
+    assert "no data set none to test on" in unknown.err
+    odd = copy.rename(copy.with_name("a=b.csv"))
+    assert run("data", "join", odd, tiny_csv, "-o", output).code == 0
+    assert set(Manifest.read(output).column("dataset")) == {"a=b", "tiny"}
 
 
 def test_split(run: Run, tiny_manifest: Manifest, tmp_path: Path) -> None:
@@ -81,8 +132,33 @@ def test_check_finds_errors_and_says_so_by_its_code(run: Run, tiny_csv: Path) ->
     assert "0003_c1_1.png" in result.out
     findings = run("data", "check", tiny_csv, "--json")
     assert findings.code == 1
-    assert {finding["severity"] for finding in findings.json} >= {"error"}
+    assert {finding["severity"] for finding in findings.json["findings"]} >= {"error"}
+    assert findings.json["counts"]["total"]["images"] == 32
     assert "0003_c1_0.png" not in run("data", "check", tiny_csv, "--no-decode").out
+
+
+def test_published_counts(run: Run, tmp_path: Path) -> None:
+    people = tmp_path / "people"
+    run("data", "synth", people, "--train-ids", 2, "--test-ids", 2, "--cameras", 2, "--images-per-camera", 2)
+    folder = ["data", "check", people, "--format", "market1501"]
+    result = run(*folder)
+    assert result.code == 0, "data of one's own may have that layout"
+    assert "warning: 10 counts differ from those published of Market-1501" in result.out
+    assert "train has 2 ids, published 751" in result.out
+    lines = result.out.splitlines()
+    assert lines[1].split()[:4] == ["train", "2", "!=", "751"]
+    assert ["as", "the", "papers", "say", "person", "1,501", "32,668", "6", "-"] in [line.split() for line in lines]
+    assert any(line.startswith("note: the papers count the whole of bounding_box_test") for line in lines)
+    assert "published" not in run(*folder, "--as", "none").out
+    claimed = run(*folder, "--as", "market1501", "--json")
+    assert claimed.code == 1
+    assert claimed.json["findings"][0]["check"] == "published_counts"
+    assert claimed.json["findings"][0]["severity"] == "error"
+    published = claimed.json["counts"]["published"]
+    assert published["totals"]["images"] == 32668
+    first = {"split": "train", "what": "ids", "found": 2, "published": [751], "differs": True}
+    assert published["counts"][0] == first
+    assert "did you mean market1501?" in run(*folder, "--as", "market").err
 
 
 def test_duplicates(run: Run, tiny_csv: Path) -> None:

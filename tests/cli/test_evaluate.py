@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,19 @@ def test_a_folder_without_format(run: Run, trained: Path, tmp_path: Path) -> Non
     assert result.code == 1
     assert "is a folder; say how to read it" in result.err
     assert "no converter 'market'; did you mean market1501?" in run("evaluate", trained, tmp_path, "-f", "market").err
+
+
+def test_a_joined_test_set_is_reported_by_set_and_together(
+    run: Run, trained: Path, tiny_csv: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(tiny_csv.parent, tmp_path / "copy")) / "tiny.csv"
+    joined = tmp_path / "joined.parquet"
+    assert run("data", "join", tiny_csv, f"other={copy}", "-o", joined).code == 0
+    lines = run("evaluate", trained, joined).out.splitlines()
+    assert [line.split(": ")[0] for line in lines[:4:2]] == ["other", "tiny"]
+    assert lines[3] == "8 queries against 8 gallery images"
+    assert lines[5] == "16 queries against 16 gallery images"
+    numbers = run("evaluate", trained, joined, "--json").json
+    alone = run("evaluate", trained, tiny_csv, "--json").json
+    assert numbers["datasets"]["tiny"]["num_query"] == alone["num_query"] == 8
+    assert "datasets" not in alone

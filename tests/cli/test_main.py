@@ -17,6 +17,8 @@ COMMANDS = [
     ["train"],
     ["evaluate"],
     ["embed"],
+    ["weights"],
+    *(["weights", name] for name in ("inspect", "convert")),
 ]
 
 
@@ -31,16 +33,18 @@ def test_help_shows_an_example(run: Run, command: list[str], option: str) -> Non
 
 
 def test_every_command_is_tested() -> None:
-    data = next(group for group in cli.app.registered_groups if group.name == "data").typer_instance
-    assert data is not None
-    names = [[command.callback.__name__] for command in cli.app.registered_commands if command.callback] + [["data"]]
-    names += [["data", command.callback.__name__] for command in data.registered_commands if command.callback]
+    names = [[command.callback.__name__] for command in cli.app.registered_commands if command.callback]
+    for group in cli.app.registered_groups:
+        assert group.name
+        assert group.typer_instance is not None
+        commands = group.typer_instance.registered_commands
+        names += [[group.name], *([group.name, command.callback.__name__] for command in commands if command.callback)]
     assert sorted(names) == sorted(command for command in COMMANDS if command)
 
 
 def test_results_as_json_are_offered_wherever_results_are_printed(run: Run) -> None:
     for command in COMMANDS:
-        if command not in ([], ["data"]):
+        if command not in ([], ["data"], ["weights"]):
             assert "--json" in run(*command, "--help").out, command
 
 

@@ -83,6 +83,23 @@ def test_unseen_cameras(tiny_manifest: Manifest) -> None:
     assert (result.severity, result.count, result.examples) == ("warning", 1, ("3",))
 
 
+def test_camera_numbers_without_a_gap(tiny_manifest: Manifest) -> None:
+    def gaps(first: str, second: str) -> tuple[str, ...]:
+        cameras = [first if camera == "1" else second for camera in tiny_manifest.column("camid")]
+        result = found(tiny_manifest.with_column("camid", cameras))
+        return result["camera_gap"].examples if "camera_gap" in result else ()
+
+    assert gaps("1", "3") == gaps("01", "03") == ("2",)
+    assert gaps("0", "1") == gaps("7", "9") == gaps("1", "north") == gaps("1", "2019") == ()
+
+
+def test_some_rows_without_camera(tiny_manifest: Manifest) -> None:
+    result = found(replaced(tiny_manifest, "camid", {0: None, 3: None}))["camera_unknown"]
+    assert (result.severity, result.count, result.examples) == ("warning", 2, ("0001_c1_0.png", "0001_c2_1.png"))
+    assert "of 16 train rows" in result.message
+    assert "camera_unknown" not in found(tiny_manifest.with_column("camid", [None] * 32))
+
+
 def test_junk_rows_are_left_out(tiny_manifest: Manifest) -> None:
     overlap = replaced(tiny_manifest, "pid", {30: "0001"})
     assert "identity_overlap" in found(overlap)

@@ -11,6 +11,7 @@ from resight.data.dataset import (
     CropDataset,
     Draw,
     SeededBatches,
+    Unreadable,
     Vocabulary,
     collate,
     eval_loader,
@@ -32,7 +33,7 @@ def training(manifest: Manifest, **settings: object) -> CropDataset:
 
 
 def same(a: Batch, b: Batch) -> bool:
-    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+    return all(torch.equal(x, y) for x, y in zip(a[:5], b[:5], strict=True)) and a.skipped == b.skipped
 
 
 def test_vocabulary(tiny_manifest: Manifest) -> None:
@@ -95,8 +96,12 @@ def test_kept_images_are_read_once_and_stay_the_same(tiny_manifest: Manifest) ->
 
 def test_a_missing_image_is_named(tiny_manifest: Manifest) -> None:
     tiny_manifest.image_path(2).unlink()
+    sample = training(tiny_manifest)[Draw(2, 0, 0)]
+    assert isinstance(sample, Unreadable)
+    assert sample.label == 0
+    assert "0001_c2_0.png" in sample.message
     with pytest.raises(DataError, match=r"0001_c2_0\.png"):
-        training(tiny_manifest)[Draw(2, 0, 0)]
+        CropDataset(tiny_manifest, EvalTransform(SIZE), Vocabulary())[2]
 
 
 def test_a_dataset_goes_to_other_processes(tiny_manifest: Manifest) -> None:
@@ -136,14 +141,31 @@ def test_seeds_depend_on_run_epoch_and_rank_alone() -> None:
 def test_collate() -> None:
     batch = collate([(torch.zeros(3, 2, 2), 1, 2, -1, 7), (torch.ones(3, 2, 2), 0, -1, -1, 8)])
     assert batch.images.shape == (2, 3, 2, 2)
-    assert [field.tolist() for field in batch[1:]] == [[1, 0], [2, -1], [-1, -1], [7, 8]]
-    assert {field.dtype for field in batch[1:]} == {torch.int64}
+    assert [field.tolist() for field in batch[1:5]] == [[1, 0], [2, -1], [-1, -1], [7, 8]]
+    assert {field.dtype for field in batch[1:5]} == {torch.int64}
+    assert batch.skipped == ()
+
+
+def test_an_unreadable_sample_is_replaced_by_one_of_its_identity_or_else_the_next() -> None:
+    def sample(row: int, label: int) -> tuple[torch.Tensor, int, int, int, int]:
+        return torch.full((3, 2, 2), float(row)), label, 0, 0, row
+
+    batch = collate(
+        [sample(0, 1), Unreadable(1, "a.jpg"), Unreadable(2, "b.jpg"), sample(3, 3), Unreadable(3, "c.jpg")]
+    )
+    assert batch.rows.tolist() == [0, 0, 3, 3, 3]
+    assert batch.labels.tolist() == [1, 1, 3, 3, 3]
+    assert batch.images[:, 0, 0, 0].tolist() == [0, 0, 3, 3, 3]
+    assert batch.skipped == ("a.jpg", "b.jpg", "c.jpg")
+    with pytest.raises(DataError, match=r"not one of the 2 images of a batch can be read; the first: a\.jpg"):
+        collate([Unreadable(1, "a.jpg"), Unreadable(2, "b.jpg")])
 
 
 def test_a_batch_goes_to_a_device() -> None:
-    batch = collate([(torch.zeros(3, 2, 2), 1, 2, -1, 7)]).to("meta")
+    batch = collate([(torch.zeros(3, 2, 2), 1, 2, -1, 7), Unreadable(1, "a.jpg")]).to("meta")
     assert isinstance(batch, Batch)
-    assert {field.device.type for field in batch} == {"meta"}
+    assert {field.device.type for field in batch[:5]} == {"meta"}
+    assert batch.skipped == ("a.jpg",)
 
 
 # Loaders

@@ -188,6 +188,43 @@ def test_a_rectangle_that_never_fits_is_left_out():
     assert torch.equal(transform.augment(ramp(), 0), OFF.augment(ramp(), 0))
 
 
+def test_erased_with_the_mean_as_the_strong_baseline_does():
+    """One rectangle, aspect uniform (mean 1.8), the ImageNet mean as it is whatever the normalisation."""
+    size = (64, 48)
+    transform = replace(
+        OFF, image_size=size, erase=1.0, erase_area=(0.02, 0.4), erase_fill="mean", mean=(0.4, 0.4, 0.4)
+    )
+    image = torch.full((3, *size), 128, dtype=torch.uint8)
+    plain = replace(transform, erase=0.0).augment(image, 0)
+    aspects, areas = [], []
+    for seed in range(400):
+        result = transform.augment(image, seed)
+        mask = erased(result, plain)
+        rows, columns = mask.any(1).nonzero().flatten(), mask.any(0).nonzero().flatten()
+        assert mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+        assert_close(result[:, mask], torch.tensor([0.485, 0.456, 0.406])[:, None].expand(3, int(mask.sum())))
+        aspects.append(len(rows) / len(columns))
+        areas.append(len(rows) * len(columns) / mask.numel())
+    assert (min(aspects), max(aspects)) == pytest.approx((0.3, 1 / 0.3), rel=0.25)
+    # A few of the largest and longest do not fit, which lowers both a little.
+    assert np.mean(aspects) == pytest.approx(1.75, abs=0.2)
+    assert np.mean(areas) == pytest.approx(0.2, abs=0.025)
+    assert torch.equal(transform.augment(image, 7), transform.augment(image, 7))
+
+
+def test_the_mean_is_tried_a_hundred_times_and_noise_ten():
+    """Rectangles of nine tenths of the image fit when their aspect is that of the image, within a tenth or so."""
+    image = torch.full((3, *SIZE), 128, dtype=torch.uint8)
+    plain = OFF.augment(image, 0)
+
+    def fitted(fill: str) -> float:
+        transform = replace(OFF, erase=1.0, erase_area=(0.9, 0.9), erase_fill=fill)
+        return sum(bool(erased(transform.augment(image, seed), plain).any()) for seed in range(200)) / 200
+
+    assert fitted("mean") > 0.9
+    assert fitted("noise") < 0.6
+
+
 @pytest.mark.parametrize("name", ["brightness", "contrast", "saturation"])
 def test_factors(name):
     """Each is read back from a colour: brightness scales it, contrast its spread, saturation its distance to grey."""
@@ -278,4 +315,5 @@ def test_the_defaults_are_the_official_recipe():
     transform = TrainTransform((256, 128))
     assert (transform.flip, transform.padding, transform.erase) == (0.5, 10, 0.5)
     assert transform.erase_area == (0.02, 1 / 3)
+    assert transform.erase_fill == "noise"
     assert transform.mean == transform.std == (0.5, 0.5, 0.5)

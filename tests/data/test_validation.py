@@ -47,11 +47,22 @@ def test_one_image_may_hold_many_boxes_and_the_whole(tmp_path: Path) -> None:
 
 def test_duplicates_are_found_across_splits_and_spelled_out(tmp_path: Path) -> None:
     images = [f"{number % 40}.jpg" for number in range(47)]
-    splits = ["query"] * 40 + ["gallery"] * 7
+    splits = ["train"] * 40 + ["gallery"] * 7
     (problem,) = Manifest.from_columns({"image": images, "split": splits}, tmp_path).validate()
     assert problem.count == 7
     assert problem.rows == (40, 41, 42, 43, 44)
     assert "and 2 more" in str(problem)
+
+
+def test_a_query_may_stand_in_the_gallery_once(tmp_path: Path) -> None:
+    def bad(*splits: str) -> int:
+        images = ["other", *["a"] * len(splits)]
+        problems = Manifest.from_columns({"image": images, "split": ["query", *splits]}, tmp_path).validate()
+        return problems[0].count if problems else 0
+
+    assert bad("query", "gallery") == bad("gallery", "query") == 0
+    assert bad("query", "query") == bad("train", "query") == bad("gallery", "train") == 1
+    assert bad("query", "gallery", "gallery") == 2
 
 
 def test_null_images_are_no_duplicates(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 from resight.models.backbones import ViTShape, create_vit
 from resight.models.encoder import TransReIDEncoder
 from resight.models.jigsaw import jigsaw_parts
+from resight.models.pooling import Pooling
 from resight.models.reid import ReIDModel
 from resight.models.side_information import SideInformation
 from resight.models.weights.transreid import from_transreid
@@ -21,7 +22,7 @@ def _single(value: Any) -> int:
     return int(value)
 
 
-def build_encoder(settings: dict[str, Any], *, jigsaw: bool) -> TransReIDEncoder:
+def build_encoder(settings: dict[str, Any], *, jigsaw: bool, pooling: Pooling = "default") -> TransReIDEncoder:
     head_dim = settings["embed_dim"] // settings["num_heads"]
     scale = settings.get("attention_scale")
     shape = ViTShape(
@@ -31,11 +32,11 @@ def build_encoder(settings: dict[str, Any], *, jigsaw: bool) -> TransReIDEncoder
         mlp_ratio=settings.get("mlp_ratio", 4),
         qkv_bias=settings.get("qkv_bias", True),
         attention_scale=None if scale is None or abs(scale - head_dim**-0.5) < 1e-9 else scale,
+        convolution_stem=bool(settings.get("stem")),
     )
     image_size = tuple(settings["image_hw"])
-    vit = create_vit(
-        shape, image_size=image_size, patch_size=settings.get("patch_size", 16), stride=_single(settings["stride"])
-    )
+    patch_size, stride = settings.get("patch_size", 16), _single(settings.get("stride", 16))
+    vit = create_vit(shape, image_size=image_size, patch_size=patch_size, stride=stride)
     cameras, views = settings.get("num_cameras", 0), settings.get("num_views", 0)
     side = None
     if cameras or views:
@@ -49,7 +50,12 @@ def build_encoder(settings: dict[str, Any], *, jigsaw: bool) -> TransReIDEncoder
             groups=settings["shuffle_groups"],
             rearrange=settings["rearrange"],
         )
-    return TransReIDEncoder(vit, side_information=side, parts=parts)
+    return TransReIDEncoder(vit, side_information=side, parts=parts, pooling=pooling)
+
+
+def encoder_state(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a backbone, by our names."""
+    return {key.removeprefix("encoder."): value for key, value in from_transreid(weights).items()}
 
 
 def build_model(settings: dict[str, Any], weights: dict[str, Tensor], *, jigsaw: bool) -> ReIDModel:

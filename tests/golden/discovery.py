@@ -152,6 +152,8 @@ KINDS: dict[str, Callable[[dict[str, Any], Shapes, Shapes], bool]] = {
     "baseline": lambda s, i, o: "image" in i and "train_score" in o,
     "sie": lambda s, i, o: "image" in i and _is_features(s, o) and _side_information(s, i),
     "vit_features": lambda s, i, o: "image" in i and _is_features(s, o) and not _side_information(s, i),
+    "ics": lambda s, i, o: "image" in i and {"patch_tokens", "stem_output"} <= set(o),
+    "gem_pooling": lambda s, i, o: "image" in i and {"feature_with_gem", "feature_cls_only"} <= set(o),
     "full_size": lambda s, i, o: "weight_rule" in s and {"feature_before", "feature_after"} <= set(o),
     "losses": lambda s, i, o: _is_losses(i, o),
     "margin_heads": lambda s, i, o: {"class_weight", "feat", "labels"} <= set(i),

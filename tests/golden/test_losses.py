@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from resight.functional.distance import euclidean_distance, half_cosine_distance
+from resight.functional.margin import arcface_logits, circle_logits, class_cosines, cosface_logits
 from resight.losses import (
     CenterLoss,
     ReIDLoss,
@@ -20,6 +21,8 @@ from resight.losses import (
     identity_loss,
 )
 from tests.golden.discovery import GoldenCase, parametrize
+
+MARGINS = {"arcface": arcface_logits, "cosface": cosface_logits, "amsoftmax": cosface_logits, "circle": circle_logits}
 
 
 def _number(name: str, word: str, default: Any = None) -> Any:
@@ -126,3 +129,34 @@ def test_center_update(case: GoldenCase) -> None:
     center.centers.grad /= weight
     optimizer.step()
     assert_close(center.centers.detach(), outputs[f"center/centers_after_update_lr{rate:g}"], **tolerance)
+
+
+@parametrize("margin_heads")
+def test_margin_heads(case: GoldenCase) -> None:
+    inputs, outputs, tolerance = case.load("inputs"), case.load("outputs"), case.tolerance()
+    names = sorted({key.split("/")[0] for key in outputs})
+    assert names
+    for name in names:
+        leaves = _leaves(inputs)
+        kind = name.split("_")[0]
+        logits = MARGINS[kind](
+            class_cosines(leaves["feat"], leaves["class_weight"]),
+            leaves["labels"],
+            scale=_number(name, "_s"),
+            margin=_number(name, "_m"),
+            **_arcface_settings(name),
+        )
+        loss = identity_loss(logits, leaves["labels"])
+        loss.backward()
+        ours = {"logits": logits, "ce_loss": loss, "grad_feat": leaves["feat"].grad}
+        ours["grad_class_weight"] = leaves["class_weight"].grad
+        recorded = {key.split("/")[1]: value for key, value in outputs.items() if key.startswith(f"{name}/")}
+        assert set(recorded) == set(ours), name
+        for key, value in recorded.items():
+            assert_close(ours[key], value, **tolerance, msg=lambda m, key=key, name=name: f"{name}/{key}: {m}")
+
+
+def _arcface_settings(name: str) -> dict[str, Any]:
+    settings = {"easy": True} if "easy" in name else {}
+    smoothing = _number(name, "labelsmooth")
+    return settings if smoothing is None else {**settings, "label_smoothing": smoothing}

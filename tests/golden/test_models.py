@@ -1,20 +1,18 @@
-"""Backbone, side information, baseline and jigsaw against the official implementation."""
+"""Backbone, stem, pooling, side information, baseline and jigsaw against the official implementation."""
 
 import torch
 from torch.testing import assert_close
 
 from resight.models.jigsaw import jigsaw_order
 from resight.models.reid import join_branches
-from resight.models.weights.transreid import from_transreid
-from tests.golden.build import build_encoder, build_model, side_inputs
+from tests.golden.build import build_encoder, build_model, encoder_state, side_inputs
 from tests.golden.discovery import GoldenCase, parametrize
 
 
 def _check_features(case: GoldenCase) -> None:
     inputs, outputs, tolerance = case.load("inputs"), case.load("outputs"), case.tolerance()
     encoder = build_encoder(case.settings, jigsaw=False).eval()
-    state = {key.removeprefix("encoder."): value for key, value in from_transreid(case.load("weights")).items()}
-    encoder.load_state_dict(state, strict=True)
+    encoder.load_state_dict(encoder_state(case.load("weights")), strict=True)
     with torch.no_grad():
         embedded = encoder.embed(inputs["image"], **side_inputs(inputs, case.settings))
         last = encoder.trunk(embedded)
@@ -74,6 +72,36 @@ def test_jigsaw(case: GoldenCase) -> None:
         assert_close(trained.features[:, branch], outputs[f"train_feat_{branch}"], **tolerance)
         assert_close(trained.logits[:, branch], outputs[f"train_score_{branch}"], **tolerance)
     _check_statistics(model, outputs, tolerance)
+
+
+@parametrize("ics")
+def test_convolution_stem(case: GoldenCase) -> None:
+    image, outputs, tolerance = case.load("inputs")["image"], case.load("outputs"), case.tolerance()
+    encoder = build_encoder(case.settings, jigsaw=False).eval()
+    encoder.load_state_dict(encoder_state(case.load("weights")), strict=True)
+    stem = encoder.patch_embed
+    with torch.no_grad():
+        assert_close(stem.conv[0](image)[:, ::8], outputs["stem_after_first_conv"], **tolerance)
+        assert_close(stem.conv[:3](image)[:, ::8], outputs["stem_after_first_ibn_relu"], **tolerance)
+        assert_close(stem.conv(image)[:, ::8], outputs["stem_output"], **tolerance)
+        assert_close(stem(image), outputs["patch_tokens"], **tolerance)
+        assert_close(encoder(image)[:, 0], outputs["cls_feature"], **tolerance)
+        assert_close(stem.train()(image), outputs["train/patch_tokens"], **tolerance)
+    recorded = {key.removeprefix("after_train/"): value for key, value in outputs.items() if key.startswith("after_")}
+    assert recorded
+    for key, value in recorded.items():
+        assert_close(encoder.state_dict()[key], value, **tolerance)
+
+
+@parametrize("gem_pooling")
+def test_gem_pooling(case: GoldenCase) -> None:
+    image, outputs, tolerance = case.load("inputs")["image"], case.load("outputs"), case.tolerance()
+    state = encoder_state(case.load("weights"))
+    for pooling, name in (("default", "feature_cls_only"), ("gem", "feature_with_gem")):
+        encoder = build_encoder(case.settings, jigsaw=False, pooling=pooling).eval()
+        encoder.load_state_dict(state, strict=True)
+        with torch.no_grad():
+            assert_close(encoder(image)[:, 0], outputs[name], **tolerance)
 
 
 def _check_statistics(model: torch.nn.Module, outputs: dict[str, torch.Tensor], tolerance: dict[str, float]) -> None:

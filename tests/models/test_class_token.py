@@ -5,6 +5,8 @@ from unittest import mock
 import pytest
 import torch
 import torch.nn.functional as F
+from timm.layers.pos_embed_sincos import RotaryEmbeddingDinoV3
+from timm.models.eva import EvaBlock
 from timm.models.vision_transformer import Block, ParallelScalingBlock, ResPostBlock
 from torch.testing import assert_close
 
@@ -56,6 +58,41 @@ def test_equals_the_whole_block(settings, parts):
     assert_close(ours.grad, theirs.grad, atol=1e-3, rtol=1e-4)
     for name, value in the_block.named_parameters():
         assert_close(gradients[name], value.grad, atol=1e-3, rtol=1e-4, msg=lambda m, name=name: f"{name}: {m}")
+
+
+EVA_VARIANTS = {
+    "one projection, biases apart": {},
+    "no bias": {"qkv_bias": False},
+    "three projections": {"qkv_fused": False},
+    "layer scale": {"init_values": 0.3},
+    "layer scale of the attention alone": {"init_values": 0.3, "attn_only_layer_scale": True},
+    "gated MLP with norms": {"swiglu_mlp": True, "scale_mlp": True, "scale_attn_inner": True, "qk_norm": True},
+    "halves turned": {"rotate_half": True},
+}
+
+
+@pytest.mark.parametrize("parts", [None, PARTS], ids=["global", "parts"])
+@pytest.mark.parametrize("leading", [1, 3])
+@pytest.mark.parametrize("settings", EVA_VARIANTS.values(), ids=EVA_VARIANTS)
+def test_equals_a_whole_block_with_rotary_positions(settings, leading, parts):
+    the_block = shake(EvaBlock(DIM, HEADS, num_prefix_tokens=leading, **settings)).eval()
+    half = settings.get("rotate_half", False)
+    grid = [3, 2]
+    rope = RotaryEmbeddingDinoV3(DIM // HEADS, feat_shape=grid, rotate_half=half).get_embed()  # (6, 2 * d)
+    sequence = tokens()[:, : leading + 6]
+    if parts is None:
+        expected = the_block(sequence, rope=rope)[:, 0]
+    else:
+        parts = torch.tensor([[0, 3, 1], [5, 2, 2]])  # of the patches
+        others = torch.arange(leading).expand(2, -1)
+        positions = torch.cat([others, parts + leading], dim=1)
+        expected = torch.stack(
+            [the_block(sequence[:, one], rope=rope[part])[:, 0] for one, part in zip(positions, parts, strict=True)], 1
+        )
+        parts = positions[:, 1:]
+    result = class_token_output(the_block, sequence, parts, rope)
+    assert_close(result, expected, atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(result, class_token_output(the_block, sequence, parts), atol=1e-3), "the rope counts"
 
 
 def test_the_attention_scale_counts():

@@ -2,11 +2,16 @@ from unittest import mock
 
 import pytest
 import torch
+from timm.layers.mlp import SwiGLU
+from timm.models.deit import VisionTransformerDistilled
+from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
 from torch.testing import assert_close
 
 from resight.models.encoder import TransReIDEncoder
 from resight.models.jigsaw import jigsaw_parts
+from resight.models.plain_vit import use_overlap
+from resight.models.pooling import generalized_mean
 from resight.models.side_information import SideInformation
 from tests.models.tiny import IMAGE_SIZE, PATCH, SHAPE, images, shake, tiny_vit
 
@@ -93,13 +98,86 @@ def test_parts_are_not_weights():
     assert not [name for name in encoder(parts=PARTS).state_dict() if "parts" in name]
 
 
+def other_vit(kind: type = VisionTransformer, **settings: object) -> torch.nn.Module:
+    """One of timm's, shaken, with our patch embedding."""
+    sizes = {"img_size": IMAGE_SIZE, "patch_size": PATCH, "embed_dim": 24, "depth": 3, "num_heads": 3, "num_classes": 0}
+    vit = shake(kind(**{**sizes, **settings}))
+    use_overlap(vit, IMAGE_SIZE, None)
+    return vit.eval()
+
+
+ROTARY = {"use_rot_pos_emb": True, "global_pool": "token", "rope_rotate_half": True}
+BUILDS = {
+    "registers": {"reg_tokens": 2},
+    "registers and positions of patches alone": {"reg_tokens": 2, "no_embed_class": True},
+    "positions of patches alone": {"no_embed_class": True},
+    "no positions": {"pos_embed": "none"},
+    "norm before the blocks": {"pre_norm": True},
+    "layer scale, other activation and MLP": {"init_values": 0.3, "act_layer": "quick_gelu", "mlp_layer": SwiGLU},
+    "norms of queries and keys": {"qk_norm": True},
+    "distillation token": {"kind": VisionTransformerDistilled},
+    "rotary positions alone": {"kind": Eva, **ROTARY, "rope_type": "dinov3", "use_abs_pos_emb": False},
+    "both positions, registers": {"kind": Eva, **ROTARY, "num_reg_tokens": 2, "swiglu_mlp": True, "qkv_fused": False},
+}
+
+
+@pytest.mark.parametrize("settings", BUILDS.values(), ids=BUILDS)
+def test_other_builds_give_what_timm_gives(settings):
+    vit = other_vit(**settings)
+    expected = vit.forward_features(images())
+    model = TransReIDEncoder(vit).eval()
+    assert_close(model(images())[:, 0], expected[:, 0], atol=1e-5, rtol=1e-5)
+    leading = vit.num_prefix_tokens
+    assert len(model.embed(images())[0]) == leading + 8
+    for pooling in ("average", "gem"):
+        patches = expected[:, leading:]
+        pooled = patches.mean(1) if pooling == "average" else expected[:, 0] + generalized_mean(patches, 1)
+        assert_close(TransReIDEncoder(vit, pooling=pooling).eval()(images())[:, 0], pooled, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["registers and positions of patches alone", "distillation token", "registers"])
+def test_all_leading_tokens_join_every_part(name):
+    vit = other_vit(**BUILDS[name])
+    leading = vit.num_prefix_tokens
+    model = TransReIDEncoder(vit, parts=PARTS).eval()
+    tokens = model.trunk(model.embed(images()))
+    features = model(images())
+    for number, part in enumerate(PARTS):
+        sequence = torch.cat([tokens[:, :leading], tokens[:, leading:][:, part]], dim=1)
+        expected = model.local_branch.norm(model.local_branch.block(sequence)[:, 0])
+        assert_close(features[:, 1 + number], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_rotary_positions_turn_the_patches_of_a_part():
+    vit = other_vit(**BUILDS["both positions, registers"])
+    model = TransReIDEncoder(vit, parts=PARTS).eval()
+    rope = model.rotary()["rope"]
+    tokens = model.trunk(model.embed(images()), rope=rope)
+    features = model(images())
+    for number, part in enumerate(PARTS):
+        sequence = torch.cat([tokens[:, :3], tokens[:, 3:][:, part]], dim=1)
+        expected = model.local_branch.norm(model.local_branch.block(sequence, rope=rope[part])[:, 0])
+        assert_close(features[:, 1 + number], expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("settings", BUILDS.values(), ids=BUILDS)
+def test_all_parameters_of_other_builds_learn(settings):
+    side = SideInformation(2, 0, SHAPE.width)
+    model = TransReIDEncoder(other_vit(**settings), parts=PARTS, side_information=side).train()
+    model.gradient_checkpointing = True
+    model(images(), torch.tensor([0, 1, -1])).square().sum().backward()
+    assert not [name for name, value in model.named_parameters() if value.grad is None or not value.grad.any()]
+
+
+def test_pooling_does_not_go_with_parts():
+    with pytest.raises(ValueError, match="pooling='gem' reads the patches of the whole image, jigsaw parts"):
+        encoder(parts=PARTS, pooling="gem")
+
+
 @pytest.mark.parametrize(
     ("settings", "what"),
     [
         ({"class_token": False, "global_pool": "avg"}, "no class token"),
-        ({"reg_tokens": 2}, "register tokens"),
-        ({"no_embed_class": True}, "no position for the class token"),
-        ({"pre_norm": True}, "a norm before the blocks"),
         ({"patch_drop_rate": 0.5}, "patch dropout"),
         ({"dynamic_img_size": True}, "images of any size"),
     ],

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from resight.models.neck import BNNeck
+from resight.models.neck import BNNeck, PlainNeck
 
 
 def test_training_uses_the_batch_and_evaluation_the_running_values():
@@ -43,3 +43,22 @@ def test_without_classes_there_is_no_classifier():
     assert set(neck.state_dict()) == {f"norm.{n}" for n in ("weight", "bias", "running_mean", "running_var")} | {
         "norm.num_batches_tracked"
     }
+
+
+def test_the_plain_neck_changes_nothing_and_its_classifier_has_a_bias():
+    neck = PlainNeck(64, 500)
+    features = torch.randn(8, 64)
+    same, logits = neck(features)
+    assert same is features
+    assert_close(logits, features @ neck.classifier.weight.t() + neck.classifier.bias)
+    assert neck.classifier.weight.std().item() > 0.05, "torch's own initial weights"
+    assert set(neck.state_dict()) == {"classifier.weight", "classifier.bias"}
+    assert PlainNeck(4, 0)(features)[1] is None
+
+
+@pytest.mark.parametrize("kind", [BNNeck, PlainNeck])
+def test_labels_reach_a_classifier_with_a_margin(kind):
+    neck = kind(4, 3, classifier="cosface", scale=2.0, margin=0.25).eval()
+    features, labels = torch.randn(2, 4), torch.tensor([2, 0])
+    gap = neck(features)[1] - neck(features, labels)[1]
+    assert_close(gap, torch.tensor([[0.0, 0.0, 0.5], [0.5, 0.0, 0.0]]))

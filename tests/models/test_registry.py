@@ -1,8 +1,11 @@
 import pytest
+import timm
 import torch
 
-from resight.models import create_model, list_models
+from resight.models import create_model, default_normalization, list_models
+from resight.models.conv_stem import ConvStem
 from resight.models.initial import sincos_positions
+from resight.models.patch_embed import OverlapPatchEmbed
 from tests.models.tiny import TINY, images, weightless
 
 FULL = [
@@ -35,32 +38,60 @@ def test_only_the_shift_of_the_necks_is_frozen():
     assert frozen == {f"necks.{branch}.norm.bias" for branch in range(5)}
 
 
-@pytest.mark.parametrize("name", list_models())
-@pytest.mark.parametrize("jigsaw", [False, True])
-def test_every_model_runs(name, jigsaw):
-    """At the smallest depth and width that keep the proportions; what is tested is the whole, not the size."""
-    torch.manual_seed(0)
-    settings = {**TINY, "jigsaw": jigsaw, "jigsaw_parts": 2, "num_cameras": 2, "num_views": 3}
-    model = create_model(name, num_classes=5, **settings).train()
-    output = model(images(), torch.tensor([0, 1, -1]), torch.tensor([2, -1, 0]))
-    assert output.logits.shape == (3, 3 if jigsaw else 1, 5)
-    (output.logits.sum() + output.features.square().sum()).backward()
-    assert all(value.grad is not None for value in model.parameters() if value.requires_grad)
-    copy = create_model(name, num_classes=5, **settings)
-    copy.load_state_dict(model.state_dict())
-    assert torch.equal(copy.eval()(images())[0], model.eval()(images())[0])
+# Section 7 of the architecture notes, and 23,508,032 of a ResNet-50 without classifier; the neck shifts are frozen.
+@pytest.mark.parametrize(
+    ("name", "size", "identities", "parameters"),
+    [
+        ("vit_small_ics", (256, 128), 751, 23_675_176 - 385_000),
+        ("vit_base_ics", (384, 128), 751, 89_782_312 - 769_000),
+        ("vit_base_ics", (384, 128), 1041, 90_005_032 - 769_000),
+        ("resnet50", (256, 128), 751, 23_508_032 + 2 * 2048 + 751 * 2048),
+    ],
+)
+def test_parameter_counts_of_the_other_nets(name, size, identities, parameters):
+    with weightless():
+        model = create_model(name, num_classes=identities, image_size=size)
+    assert sum(value.numel() for value in model.parameters()) == parameters
 
 
 def test_names():
-    assert list_models() == sorted(list_models())
-    assert {"vit_base", "deit_small", "vit_small", "vit_small_transreid", "vit_nano"} <= set(list_models())
+    ours = list_models()
+    assert ours == sorted(ours)
+    assert {"vit_base", "deit_small", "vit_small", "vit_small_transreid", "vit_base_ics", "resnet50"} <= set(ours)
+    assert list_models("*_ics") == ["vit_base_ics", "vit_small_ics"]
+    everything = list_models(timm=True)
+    assert everything[: len(ours)] == ours
+    assert everything.count("resnet50") == 1
+    assert list_models("swin_tiny*", timm=True) == timm.list_models("swin_tiny*")
+
+
+def test_our_names_win():
+    with weightless():
+        ours = create_model("resnet50", num_classes=0).encoder.net
+        theirs = create_model("resnet50.tv_in1k", num_classes=0).encoder.net
+    assert (ours.layer4[0].conv2.stride, theirs.layer4[0].conv2.stride) == ((1, 1), (2, 2))
 
 
 def test_an_unknown_name():
     with pytest.raises(ValueError, match="no model named 'vit_bass'; did you mean vit_base"):
         create_model("vit_bass", num_classes=2)
-    with pytest.raises(ValueError, match=r"known are .*vit_base"):
-        create_model("resnet50", num_classes=2)
+    with pytest.raises(ValueError, match="did you mean .*convnext_tiny"):
+        create_model("convnet_tiny", num_classes=2)
+    with pytest.raises(ValueError, match=r"known are .*vit_base.* and those of timm"):
+        create_model("%%%", num_classes=2)
+
+
+def test_normalization():
+    assert default_normalization("vit_base_ics") == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    imagenet = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    assert default_normalization("resnet50") == default_normalization("vit_small_patch14_dinov2") == imagenet
+    assert default_normalization("vit_base_patch16_clip_224.openai").mean == pytest.approx(
+        (0.481, 0.458, 0.408), abs=1e-3
+    )
+    with pytest.raises(ValueError, match="no model named 'vit_bass'"):
+        default_normalization("vit_bass")
+    with pytest.raises(ValueError, match="timm does not know test_vit.no_such_tag: Invalid pretrained tag"):
+        default_normalization("test_vit.no_such_tag")
 
 
 def test_unknown_fields_of_the_shape():
@@ -93,6 +124,26 @@ def test_settings_of_the_jigsaw():
 def test_too_few_patches_for_the_jigsaw():
     with pytest.raises(ValueError, match="8 patches cannot be cut into 9 parts"):
         create_model("vit_nano", num_classes=0, jigsaw=True, jigsaw_parts=9, **TINY)
+
+
+def test_pooling():
+    branches = [
+        create_model("vit_nano", num_classes=0, pooling=pooling, **TINY).encoder.global_branch
+        for pooling in ("default", "average", "gem")
+    ]
+    assert [getattr(branch, "pooling", None) for branch in branches] == [None, "average", "gem"]
+    with pytest.raises(ValueError, match="pooling must be 'default', 'average' or 'gem', not 'mean'"):
+        create_model("vit_nano", num_classes=0, pooling="mean", **TINY)
+    with pytest.raises(ValueError, match="jigsaw parts read the class token"):
+        create_model("vit_nano", num_classes=0, pooling="gem", jigsaw=True, jigsaw_parts=2, **TINY)
+
+
+def test_the_convolution_stem_is_a_field_of_the_shape():
+    stems = [
+        type(create_model(name, num_classes=0, **{**TINY, "shape": {**TINY["shape"], **more}}).encoder.patch_embed)
+        for name, more in (("vit_nano", {}), ("vit_nano", {"convolution_stem": True}), ("vit_small_ics", {}))
+    ]
+    assert stems == [OverlapPatchEmbed, ConvStem, ConvStem]
 
 
 def test_initial_weights():

@@ -77,6 +77,14 @@ def test_neck_feature_is_before_or_after():
         ReIDModel(model().encoder, 3, neck_feature="both")
 
 
+def test_without_a_neck_both_features_are_the_same():
+    net = model(neck="none", neck_feature="after").eval()
+    output = net(images())
+    assert torch.equal(output.neck_features, output.features)
+    with pytest.raises(ValueError, match="'bnneck' or 'none', not 'bn'"):
+        model(neck="bn")
+
+
 def test_any_encoder_will_do():
     class Mean(nn.Module):
         dim, num_branches = 3, 1

@@ -65,3 +65,22 @@ def center(features: Sequence[Vector], centers: Sequence[Vector], labels: Sequen
         for row, label in zip(features, labels, strict=True)
     ]
     return sum(squares) / len(squares)
+
+
+def arcface_logit(cosine: float, is_own: bool, scale: float, margin: float) -> float:
+    if not is_own:
+        return scale * cosine
+    angle = math.acos(cosine)
+    if angle + margin < math.pi:
+        return scale * math.cos(angle + margin)
+    return scale * (cosine - margin * math.sin(math.pi - margin))
+
+
+def cosface_logit(cosine: float, is_own: bool, scale: float, margin: float) -> float:
+    return scale * (cosine - margin) if is_own else scale * cosine
+
+
+def circle_logit(cosine: float, is_own: bool, scale: float, margin: float) -> float:
+    if is_own:
+        return scale * max(0.0, 1 + margin - cosine) * (cosine - (1 - margin))
+    return scale * max(0.0, cosine + margin) * (cosine - margin)

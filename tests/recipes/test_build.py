@@ -11,9 +11,9 @@ from resight.train import ConstantSchedule, CosineSchedule, MultiStepSchedule
 
 def test_source_is_a_manifest_or_what_a_converter_reads(tiny_csv: Path, tmp_path: Path) -> None:
     assert len(build.read_source(tiny_csv)) == 32
-    columns = {"columns": {"pid": "who"}}
+    options = {"columns": {"pid": "who"}}
     (tmp_path / "own.csv").write_text(f"image,who\n{tiny_csv.parent / '0001_c1_0.png'},7\n")
-    assert list(build.read_source(tmp_path / "own.csv", "csv_table", **columns).column("pid")) == ["7"]
+    assert list(build.read_source(tmp_path / "own.csv", "csv_table", options).column("pid")) == ["7"]
 
 
 def test_a_folder_needs_a_format(tmp_path: Path) -> None:
@@ -27,7 +27,9 @@ def test_unknown_format_and_option(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no converter 'xyz'; known are .*vehicle_reid"):
         build.read_source(tmp_path, "xyz")
     with pytest.raises(DataError, match="market1501 has no option camera_pattern"):
-        build.read_source(tmp_path, "market1501", camera_pattern="x")
+        build.read_source(tmp_path, "market1501", {"camera_pattern": "x"})
+    with pytest.raises(DataError, match=r"options \(strict\) are those of a converter; name it with --format"):
+        build.read_source(tmp_path / "a.csv", None, {"strict": True})
 
 
 @pytest.mark.parametrize("format", [None, "market1501"])
@@ -84,6 +86,29 @@ def test_model(tiny_recipe: TrainRecipe) -> None:
 def test_a_model_that_cannot_be(tiny_recipe: TrainRecipe, changes: dict, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         build.build_model(update(tiny_recipe, {"model": changes}), Vocabulary(("a", "b")))
+
+
+def test_task_has_centers_where_the_recipe_has_a_center_loss(tiny_recipe: TrainRecipe) -> None:
+    model = build.build_model(tiny_recipe, Vocabulary(("a", "b", "c")))
+    assert build.build_task(tiny_recipe, model).centers is None
+    recipe = update(tiny_recipe, {"loss": {"center_weight": 0.01, "center_lr": 0.25}})
+    centers = build.build_task(recipe, model).centers
+    assert centers is not None
+    assert (centers.weight, centers.optimizer.param_groups[0]["lr"]) == (0.01, 0.25)
+    assert centers.state().shape == (3, 12)
+
+
+def test_classifier_and_neck(tiny_recipe: TrainRecipe) -> None:
+    names = Vocabulary(("a", "b", "c"))
+    changes = {"classifier": "arcface", "classifier_scale": 20, "classifier_margin": 0.2, "jigsaw": True,
+               "jigsaw_parts": 2, "jigsaw_shift": 1, "image_size": [32, 32]}  # fmt: skip
+    model = build.build_model(update(tiny_recipe, {"model": changes}), names)
+    classifiers = [neck.classifier for neck in model.necks]
+    assert [(classifier.scale, classifier.margin) for classifier in classifiers] == [(20, 0.2)] * 3
+    plain = build.build_model(update(tiny_recipe, {"model": {"neck": "none"}}), names)
+    assert plain.necks[0].classifier.bias is not None
+    with pytest.raises(RecipeError, match="linear classifier has neither scale nor margin"):
+        build.build_model(update(tiny_recipe, {"model": {"classifier_margin": 0.2}}), names)
 
 
 def test_schedules() -> None:

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
+from resight.data.join import join
 from resight.data.manifest import Manifest
 from resight.errors import DataError
-from resight.evaluation import average_reports, evaluate
-from resight.recipes.evaluation_set import EvaluationSet, report_numbers
+from resight.evaluation import average_reports, evaluate, evaluate_draws
+from resight.recipes.evaluation_set import EvaluationSet, report_json, report_numbers
 from resight.recipes.schema import DataSection, EvaluateSection
 
 
@@ -46,3 +47,44 @@ def test_both_directions(tiny_manifest: Manifest) -> None:
     assert report.mean_ap == average_reports([there, back]).mean_ap
     assert there.mean_ap != back.mean_ap
     assert report.num_query == 16
+
+
+def test_drawn_galleries(tiny_manifest: Manifest) -> None:
+    rows = tiny_manifest.select(tiny_manifest.codes("split", ["query", "gallery"]) >= 0)
+    bits = [1 if split == "gallery" else 2 for split in rows.column("split")]  # the second draw swaps the sides
+    rows = rows.with_column("gallery_draws", bits)
+    test = EvaluationSet.of(rows, EvaluateSection(max_rank=3), DataSection())
+    assert test is not None
+    query, gallery = _vectors(8, 0), _vectors(8, 1)
+    report = test.report(query, gallery)
+    assert report.to_json() == evaluate_draws(np.concatenate([query, gallery]), test.rows(), max_rank=3).to_json()
+    plain = EvaluationSet.of(tiny_manifest, EvaluateSection(max_rank=3), DataSection(both_directions=True))
+    assert report.mean_ap == plain.report(query, gallery).mean_ap
+    with pytest.raises(DataError, match="both_directions has to be off"):
+        EvaluationSet.of(rows, EvaluateSection(), DataSection(both_directions=True))
+
+
+def test_joined_sets_are_evaluated_alone_and_together(
+    tiny_manifest: Manifest, caplog: pytest.LogCaptureFixture
+) -> None:
+    test = EvaluationSet.of(tiny_manifest, EvaluateSection(), DataSection())
+    assert test is not None
+    query, gallery = _vectors(8, 0), _vectors(8, 1)
+    assert test.reports_by_dataset(query, gallery) == {}
+    assert report_json(test.report(query, gallery), test, (query, gallery)) == test.report(query, gallery).to_json()
+
+    distractors = Manifest.from_columns({"image": ["x", "y"], "pid": ["1", "2"], "split": ["gallery"] * 2}, "/")
+    joined = join({"a": tiny_manifest, "b": Manifest(tiny_manifest.table, "/elsewhere"), "c": distractors})
+    both = EvaluationSet.of(joined, EvaluateSection(), DataSection())
+    assert both is not None
+    vectors = np.concatenate([query, -query]), np.concatenate([gallery, _vectors(8, 2), _vectors(2, 3)])
+    reports = both.reports_by_dataset(*vectors)
+    assert list(reports) == ["a", "b"]
+    assert reports["a"].mean_ap == test.report(query, gallery).mean_ap
+    assert reports["b"].mean_ap == test.report(-query, _vectors(8, 2)).mean_ap
+    assert "the data set c is not evaluated alone" in caplog.text
+    together = both.report(*vectors)
+    assert together.num_gallery == 18
+    content = report_json(together, both, vectors)
+    assert content["mean_ap"] == together.mean_ap < reports["a"].mean_ap
+    assert content["datasets"]["b"] == reports["b"].to_json()

@@ -6,7 +6,7 @@ import yaml
 from resight.errors import RecipeError
 from resight.recipes import RECIPES, TrainRecipe, load_recipe, update
 from resight.recipes.build import dump_recipe
-from resight.recipes.resolve import known_keys, merge, parse_overrides
+from resight.recipes.resolve import differences, known_keys, merge, parse_overrides
 
 
 def _write(tmp_path: Path, text: str) -> str:
@@ -154,3 +154,11 @@ def test_merge_leaves_its_arguments_alone() -> None:
     assert merge(base, changes) == {"a": {"b": 1, "c": 2}}
     assert (base, changes) == ({"a": {"b": 1}}, {"a": {"c": 2}})
     assert parse_overrides([]) == {}
+
+
+def test_differences_are_what_merge_needs() -> None:
+    base = {"a": {"b": 1, "c": {}}, "d": 2, "e": {"f": 3}}
+    changed = {"a": {"b": 1, "c": {"x": None}}, "d": 4, "e": {"f": 3}}
+    assert differences(base, changed) == {"a": {"c": {"x": None}}, "d": 4}
+    assert merge(base, differences(base, changed)) == changed
+    assert differences(base, base) == {}

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -201,9 +202,23 @@ def test_unlabelled_training_rows_are_left_out(
     assert outcome.embedder.card.about["identities"] == 4
 
 
-def test_a_corrupt_image_is_named(tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path) -> None:
-    (tiny_manifest.root / "0002_c1_0.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"cannot read the image .*0002_c1_0\.png"):
+def test_a_corrupt_image_of_the_training_is_named_counted_and_replaced(
+    tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = tiny_manifest.split("train").column("image")[0]
+    (tiny_manifest.root / name).write_bytes(b"no image")
+    train(tiny_recipe, tmp_path / "run")
+    assert len(caplog.messages) == 1
+    assert f"{name}: " in caplog.messages[0]
+    assert [row["skipped_images"] for row in _rows(tmp_path / "run")] == [1] * tiny_recipe.train.epochs
+
+
+def test_a_corrupt_image_of_the_test_is_an_error(
+    tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path
+) -> None:
+    name = tiny_manifest.split("gallery").column("image")[0]
+    (tiny_manifest.root / name).write_bytes(b"no image")
+    with pytest.raises(DataError, match=f"cannot read the image .*{name}"):
         train(tiny_recipe, tmp_path / "run")
 
 
@@ -229,22 +244,40 @@ from resight.recipes.evaluation_set import Listener
 from resight.recipes.run import train
 
 def on_step(epoch, step, steps, loss):
-    if (epoch, step) == (1, 2):
+    if (epoch, step) == (1, 1):
         os.kill(os.getpid(), signal.SIGKILL)
 
 train(load_recipe(sys.argv[1]), Path(sys.argv[2]), listener=Listener(on_step=on_step))
 """
 
 
+MOMENTS = [
+    *("step:0:1", "step:0:2", "step:1:1", "step:2:2"),
+    *("row:1", "row:3", "save:1", "save:2", "save:5", "save:6", "embedding", "model"),
+]
+
+
 @pytest.mark.slow
-def test_kill_9_and_resume(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
+def test_kill_9_anywhere_and_resume(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
     recipe = update(tiny_recipe, EVERYTHING)
+    started = time.monotonic()
     train(recipe, tmp_path / "whole")
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "whole" / "recipe.yaml"), str(tmp_path / "killed")]
-    assert subprocess.run(command, check=False).returncode == -9
-    train(recipe, tmp_path / "killed", resume=True)
-    assert _weights(tmp_path / "killed") == _weights(tmp_path / "whole")
-    assert _rows(tmp_path / "killed") == _rows(tmp_path / "whole")
+    seconds = time.monotonic() - started
+    moments = [*MOMENTS, *(f"after:{share * seconds:.3f}" for share in (0.1, 0.3, 0.5, 0.7, 0.9))]
+    script = Path(__file__).with_name("killed_runs.py")
+    command = [sys.executable, script, tmp_path / "whole" / "recipe.yaml", tmp_path / "killed", *moments]
+    result = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    ends = dict(line.split() for line in result.stdout.splitlines())
+    assert {moment: ends[moment] for moment in MOMENTS} == dict.fromkeys(MOMENTS, "killed")
+    assert list(ends) == moments
+    for moment in moments:
+        folder = tmp_path / "killed" / moment
+        train(recipe, folder, resume=True)
+        assert _weights(folder) == _weights(tmp_path / "whole"), moment
+        assert _rows(folder) == _rows(tmp_path / "whole"), moment
+        left = [file.name for file in folder.rglob("*") if file.name.endswith(".tmp")]
+        assert not left, f"{moment} left {left}"
 
 
 def _torchrun(*command: object) -> subprocess.CompletedProcess[str]:
@@ -263,7 +296,7 @@ def test_two_processes_killed_and_resumed(tiny_recipe: TrainRecipe, tmp_path: Pa
     assert [row["epoch"] for row in _rows(tmp_path / "whole")] == [1, 2, 3]
     assert load_file(tmp_path / "whole" / "model" / "model.safetensors")["encoder.cls_token"].isfinite().all()
 
-    (tmp_path / "killed.py").write_text(KILLED.replace("(1, 2)", "(1, 1)"))
+    (tmp_path / "killed.py").write_text(KILLED)
     assert _torchrun(tmp_path / "killed.py", file, tmp_path / "killed").returncode != 0
     assert not (tmp_path / "killed" / "model").exists()
     resumed = _torchrun("-m", "resight.cli.main", "train", file, "-o", tmp_path / "killed", "--resume")

@@ -53,7 +53,8 @@ def test_every_built_in_recipe_is_valid_and_says_what_it_is(name: str) -> None:
     recipe = RECIPES[name]()
     assert TrainRecipe.model_validate(recipe.model_dump()) == recipe
     assert recipe.title
-    assert RECIPES[name].__doc__
+    assert RECIPES[name].name == name
+    assert RECIPES[name].group
 
 
 def test_titles_are_distinct() -> None:

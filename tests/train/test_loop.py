@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from resight.errors import TrainingError
+from resight.data.dataset import Batch
+from resight.errors import MemoryLimitError, TrainingError
 from resight.losses import ReIDLoss
 from resight.train import Hooks, SupervisedTask
 from resight.train.checkpoint import load_checkpoint
@@ -242,3 +243,24 @@ def test_compiled_training_is_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> 
     assert list(trainer.task.model.state_dict()) == list(plain.task.model.state_dict()), "no names of the wrapper"
     for name, value in plain.task.model.state_dict().items():
         torch.testing.assert_close(trainer.task.model.state_dict()[name], value, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_out_of_memory_says_what_to_lower(tmp_path: Path) -> None:
+    class Huge(SupervisedTask):
+        def terms(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+            torch.empty(2**60)
+            raise AssertionError("that much memory cannot be there")
+
+    trainer = toy_trainer(task=Huge(toy_model(), ReIDLoss()))
+    with pytest.raises(MemoryLimitError, match="out of memory while training on 6 images at a time; take fewer"):
+        trainer.fit()
+
+
+def test_unreadable_images_are_counted_each_epoch_and_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    def batches(epoch: int, start: int) -> list[Batch]:
+        return [toy_batch(epoch, number)._replace(skipped=("cannot read the image a.jpg",)) for number in (0, 1)]
+
+    rows: list[dict[str, float]] = []
+    toy_trainer(batches=batches, epochs=2, hooks=Hooks(on_row=rows.append)).fit()
+    assert [row["skipped_images"] for row in rows] == [2, 2]
+    assert caplog.messages == ["left out of training: cannot read the image a.jpg"]

@@ -33,3 +33,21 @@ def test_a_row_without_identity_is_named() -> None:
     batch = toy_batch(0, 0)._replace(labels=torch.tensor([0, 0, 1, 1, -1, 2]))
     with pytest.raises(DataError, match=r"training rows \[4\] have no identity"):
         SupervisedTask(model, ReIDLoss()).terms(model, batch)
+
+
+def test_labels_reach_the_classifiers() -> None:
+    model = toy_model(classifier="cosface").eval()
+    batch = toy_batch(0, 0)
+    terms = SupervisedTask(model, ReIDLoss(triplet_weight=0)).terms(model, batch)
+    logits = model(batch.images, batch.cameras, batch.views, batch.labels).logits[:, 0]
+    expected = torch.nn.functional.cross_entropy(logits, batch.labels)
+    assert terms["identity_loss"].item() == pytest.approx(expected.item())
+    plain = model(batch.images, batch.cameras, batch.views).logits[:, 0]
+    assert expected > torch.nn.functional.cross_entropy(plain, batch.labels) + 1
+
+
+def test_without_identity_loss_the_necks_stay_out_of_training() -> None:
+    model = toy_model()
+    SupervisedTask(model, ReIDLoss(identity_weight=0))
+    assert not any(parameter.requires_grad for parameter in model.necks.parameters())
+    assert all(parameter.requires_grad for parameter in model.encoder.parameters())

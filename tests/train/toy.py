@@ -24,7 +24,7 @@ from resight.train import (
 BATCHES = 5
 
 
-def toy_model(seed: int = 0, *, drop_path: float = 0.4) -> ReIDModel:
+def toy_model(seed: int = 0, *, drop_path: float = 0.4, classifier: str = "linear") -> ReIDModel:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return create_model(
@@ -33,6 +33,7 @@ def toy_model(seed: int = 0, *, drop_path: float = 0.4) -> ReIDModel:
             image_size=(32, 32),
             num_cameras=2,
             drop_path=drop_path,
+            classifier=classifier,
             shape={"width": 12, "depth": 2, "heads": 3, "mlp_ratio": 2.0},
         )
 

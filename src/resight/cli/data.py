@@ -1,20 +1,43 @@
-"""`resight data`: make, convert, split, check and count data."""
+"""`resight data`: make, convert, join, split, check and count data."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resight.cli.console import note, out, print_json, print_table, progress_bar
+from resight.cli.console import note, out, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from resight.data.manifest import Manifest
+
+# Written out, since importing the converters would make every `--help` slow; a test compares.
+FORMATS = (
+    "csv_table, cuhk03_np, dukemtmc, folder_per_identity, image_folder, luperson, luperson_lmdb, market1501, msmt17, "
+    "occluded_duke, vehicle_reid, vehicleid, veri776, wildlife"
+)
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Make, convert, split, check and count data.",
+    help="Make, convert, join, split, check and count data.",
     epilog="Example: resight data synth people",
 )
 
 Source = Annotated[Path, typer.Argument(help="Manifest (.parquet, .csv), or a folder with --format.")]
 Format = Annotated[str | None, typer.Option("--format", "-f", help="Converter for a folder, such as market1501.")]
+Options = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option", "-O", help="KEY=VALUE for the converter, see `resight data formats`; repeat.", show_default=False
+    ),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Manifest to write: .parquet or .csv.")]
+PublishedName = Annotated[
+    str | None,
+    typer.Option(
+        "--as", help="Published data set to compare with; none: do not compare.", show_default="that of --format"
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -56,38 +79,82 @@ def synth(
 
 @app.command()
 def convert(
-    format: Annotated[str, typer.Argument(help="Converter: market1501, folder_per_identity, csv_table, ...")],
+    format: Annotated[str, typer.Argument(help=f"Converter: {FORMATS}.")],
     source: Annotated[Path, typer.Argument(help="Folder or file of the data set.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Manifest to write: .parquet or .csv.")],
-    camera_pattern: Annotated[
-        str | None, typer.Option(help="folder_per_identity: regular expression, its group is the camera.")
-    ] = None,
-    column: Annotated[
-        list[str] | None, typer.Option(help="csv_table: KNOWN=YOURS, such as pid=identity; repeat.", show_default=False)
-    ] = None,
+    output: Output,
+    option: Options = None,
     json: Json = False,
 ) -> None:
     """Turn a data set into a manifest.
 
     Example: resight data convert market1501 Market-1501-v15.09.15 -o market.parquet
-    """
-    from resight.recipes.build import read_source
 
-    options: dict[str, Any] = {}
-    if camera_pattern is not None:
-        options["camera_pattern"] = camera_pattern
-    if column:
-        options["columns"] = dict(_pair(text) for text in column)
-    manifest = read_source(source, format, **options)
+    `resight data formats` says what each converter reads and which options it has.
+    """
+    manifest = _read(source, format, option)
     manifest.write(output)
     _done(json, f"{len(manifest):,} rows", output)
 
 
 @app.command()
+def formats(json: Json = False) -> None:
+    """List the converters: what each reads, and its options with their defaults.
+
+    Example: resight data formats
+    """
+    from resight.data.convert import CONVERTERS
+    from resight.data.convert.options import describe_options
+
+    rows = {
+        name: {"reads": (converter.__doc__ or "").partition("\n")[0], "options": describe_options(name)}
+        for name, converter in CONVERTERS.items()
+    }
+    if json:
+        print_json(rows)
+        return
+    for name, row in rows.items():
+        out.print(f"{name}: {row['reads']}")
+        for text in row["options"]:
+            out.print(f"    --option {text}")
+
+
+@app.command()
+def join(
+    sources: Annotated[
+        list[str], typer.Argument(help="Manifests, each FILE or NAME=FILE; the name is else the file's.")
+    ],
+    output: Output,
+    test: Annotated[
+        list[str] | None,
+        typer.Option(help="Set that keeps its query and gallery rows; repeat.", show_default="all sets"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Join data sets into one; identities and cameras get the set's name, a column `dataset` holds it.
+
+    Example: resight data join market.parquet duke.parquet -o both.parquet
+
+    Train on two sets, test on one: resight data join msmt17.parquet market.parquet --test market -o mm.parquet
+    """
+    from resight.data.join import join as join_sets
+    from resight.data.manifest import Manifest
+
+    named = [_named(text) for text in sources]
+    names = [name for name, _ in named]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise typer.BadParameter(f"two sets are named {', '.join(twice)}; name them apart with NAME=FILE")
+    manifest = join_sets({name: Manifest.read(path) for name, path in named}, test=test)
+    manifest.write(output)
+    _done(json, f"{len(manifest):,} rows of {', '.join(names)}", output)
+
+
+@app.command()
 def split(
     source: Source,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Manifest to write: .parquet or .csv.")],
+    output: Output,
     format: Format = None,
+    option: Options = None,
     test_share: Annotated[float, typer.Option(help="Share of the identities that go to the test.")] = 0.5,
     query_per_camera: Annotated[int, typer.Option(min=1, help="Query images per test identity and camera.")] = 1,
     seed: Annotated[int, typer.Option()] = 0,
@@ -99,10 +166,9 @@ def split(
     Example: resight data split crops.csv -o crops_split.parquet --test-share 0.3
     """
     from resight.data.split import split_with_summary
-    from resight.recipes.build import read_source
 
     manifest, summary = split_with_summary(
-        read_source(source, format),
+        _read(source, format, option),
         test_share=test_share,
         query_per_camera=query_per_camera,
         seed=seed,
@@ -121,25 +187,34 @@ def split(
 def check(
     source: Source,
     format: Format = None,
+    option: Options = None,
+    published: PublishedName = None,
     decode: Annotated[bool, typer.Option("--decode/--no-decode", help="Open every image.")] = True,
     duplicates: Annotated[bool, typer.Option("--duplicates", help="Also compare the files' content.")] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads.", show_default="one per processor")] = None,
     json: Json = False,
 ) -> None:
-    """Look for what would break a run or spoil its numbers. Exit code 1 if there is an error.
+    """Count, and look for what would break a run or spoil its numbers. Exit code 1 if there is an error.
 
-    Example: resight data check market.parquet
+    Example: resight data check market.parquet --as market1501
+
+    Counts other than the published ones are an error with --as, and a warning where the format alone says what to
+    compare with, since data of your own can have that layout too.
     """
+    from resight.cli.counts import Counted
     from resight.data.check import check as look
-    from resight.recipes.build import read_source
+    from resight.data.check import errors_first
 
-    manifest = read_source(source, format)
+    manifest = _read(source, format, option)
+    counted = Counted.of(manifest, source, name=published, format=format)
     with progress_bar("checking") as progress:
         findings = look(manifest, decode=decode, duplicate_content=duplicates, workers=workers, progress=progress)
+    findings = errors_first([*findings, *counted.findings("error" if published else "warning")])
     errors = sum(finding.severity == "error" for finding in findings)
     if json:
-        print_json([finding.to_json() for finding in findings])
+        print_json({"findings": [finding.to_json() for finding in findings], "counts": counted.to_json()})
     else:
+        counted.print()
         for finding in findings:
             out.print(str(finding))
         out.print(f"{len(manifest):,} rows: {errors} errors, {len(findings) - errors} warnings")
@@ -148,34 +223,36 @@ def check(
 
 
 @app.command()
-def stats(source: Source, format: Format = None, json: Json = False) -> None:
-    """Count identities, images, cameras and views of each split.
+def stats(
+    source: Source, format: Format = None, option: Options = None, published: PublishedName = None, json: Json = False
+) -> None:
+    """Count identities, images, cameras and views of each split, beside the published ones, and as the papers do.
 
-    Example: resight data stats market.parquet
+    Example: resight data stats market.parquet --as market1501
     """
-    from resight.data.statistics import statistics
+    from resight.cli.counts import Counted
+
+    counted = Counted.of(_read(source, format, option), source, name=published, format=format)
+    if json:
+        print_json(counted.to_json())
+    else:
+        counted.print()
+
+
+def _read(source: Path, format: str | None, option: list[str] | None) -> "Manifest":
+    from resight.data.convert.options import parse_options
     from resight.recipes.build import read_source
 
-    counts = statistics(read_source(source, format))
-    if json:
-        print_json(counts.to_json())
-        return
-    rows = []
-    for name, part in [*counts.splits.items(), ("total", counts.total)]:
-        low, middle, high = part.images_per_identity
-        per_identity = f"{low} / {middle:g} / {high}"
-        rows.append(
-            [name, part.identities, part.images, part.cameras, part.views, part.unlabelled, part.junk, per_identity]
-        )
-    columns = ["split", "ids", "images", "cameras", "views", "unlabelled", "junk", "images per id (min / median / max)"]
-    print_table(columns, rows)
+    with progress_bar("reading") as progress:
+        return read_source(source, format, parse_options(option or []), progress=progress)
 
 
-def _pair(text: str) -> tuple[str, str]:
-    known, separator, own = text.partition("=")
-    if not separator or not known or not own:
-        raise typer.BadParameter(f"expected KNOWN=YOURS, such as pid=identity, got {text!r}")
-    return known, own
+def _named(text: str) -> tuple[str, Path]:
+    """(name, path) of `NAME=FILE`, or of a file alone."""
+    match = re.fullmatch(r"([\w.-]+)=(.+)", text)
+    if match and not Path(text).exists():
+        return match[1], Path(match[2])
+    return Path(text).stem, Path(text)
 
 
 def _done(json: bool, what: str, path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from resight.cli.console import note, print_json, progress_bar
+from resight.cli.console import is_first_process, note, print_json, progress_bar
 
 
 def embed(
@@ -23,21 +23,28 @@ def embed(
     """Embed images: one unit vector for each, and the table of rows that they belong to.
 
     Example: resight embed runs/market1501_transreid crops/ -o crops.npy
+
+    Several GPUs: torchrun --nproc-per-node 4 -m resight.cli.main embed ...
     """
     import numpy as np
 
     from resight.errors import DataError
     from resight.files import whole_file
-    from resight.inference import load
+    from resight.inference import embed_in_shards, join_processes, load
     from resight.recipes.build import read_source
 
     if output.suffix != ".npy":
         raise DataError(f"--output must be a .npy file, got {output}; the rows are written beside it as .parquet")
     is_table = data.suffix in (".parquet", ".csv")
     manifest = read_source(data, format if format or is_table else "image_folder")
+    join_processes()
     embedder = load(model)
     with progress_bar("embedding") as on_embed:
-        vectors = embedder.embed(manifest, batch_size=batch_size, flip=flip, workers=workers, progress=on_embed)
+        vectors = embed_in_shards(
+            embedder, manifest, batch_size=batch_size, flip=flip, workers=workers, progress=on_embed
+        )
+    if not is_first_process():
+        return
     rows = output.with_suffix(".parquet")
     with whole_file(output) as temporary, temporary.open("wb") as file:
         np.save(file, vectors)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from resight.cli.console import note, out, print_json, progress_bar
+from resight.cli.console import is_first_process, note, out, print_json, progress_bar
 
 
 def evaluate(
@@ -28,14 +28,17 @@ def evaluate(
     """Evaluate a model: mAP, Rank-k and mINP on the query and gallery rows of a manifest.
 
     Example: resight evaluate runs/market1501_transreid market.parquet --page ranks.html
+
+    Several GPUs: torchrun --nproc-per-node 4 -m resight.cli.main evaluate ...
     """
     from resight.errors import DataError
-    from resight.inference import load
+    from resight.inference import join_processes, load
     from resight.recipes.build import read_source
-    from resight.recipes.evaluation_set import EvaluationSet, Listener
+    from resight.recipes.evaluation_set import EvaluationSet, Listener, report_json
     from resight.recipes.pages import write_evaluation_page
     from resight.recipes.schema import DataSection, EvaluateSection
 
+    join_processes()
     embedder = load(model)
     manifest = read_source(data, format)
     section = EvaluateSection(
@@ -46,10 +49,14 @@ def evaluate(
         raise DataError(f"{data} has neither query nor gallery rows; make a split with: resight data split {data}")
     with progress_bar("embedding") as on_embed:
         query, gallery = test.embed(embedder, Listener(on_embed=on_embed))
+    if not is_first_process():
+        return
     report = test.report(query, gallery)
     if json:
-        print_json(report.to_json())
+        print_json(report_json(report, test, (query, gallery)))
     else:
+        for name, part in test.reports_by_dataset(query, gallery).items():
+            out.print(f"{name}: {part.summary()}")
         out.print(report.summary())
     if page is not None:
         write_evaluation_page(page, name=model, embedder=embedder, test=test, report=report, vectors=(query, gallery))

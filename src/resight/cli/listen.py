@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from resight.cli.console import bars, note
+from resight.models.weights import WeightReport
 from resight.recipes.evaluation_set import Listener
 
 
@@ -35,7 +36,10 @@ def training_display(epochs: int, name: str = "training") -> Iterator[Listener]:
         def on_stage(stage: str) -> None:
             progress.update(task, description=f"{name}  {stage}")
 
-        yield Listener(on_step=on_step, on_row=on_row, on_stage=on_stage, on_embed=on_embed)
+        def on_start(report: WeightReport) -> None:
+            note(f"weights: {report.line()}")
+
+        yield Listener(on_step=on_step, on_row=on_row, on_stage=on_stage, on_embed=on_embed, on_start=on_start)
 
 
 def _line(row: dict[str, Any], epochs: int) -> str:

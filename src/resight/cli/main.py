@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from resight._version import __version__
-from resight.cli import data, demo, embed, evaluate, recipes, train
+from resight.cli import data, demo, embed, evaluate, recipes, train, weights
 from resight.cli.console import error, is_debug
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command()(recipes.recipes)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(embed.embed)
+app.add_typer(weights.app, name="weights")
 
 
 def _print_version(value: bool) -> None:
@@ -49,7 +50,7 @@ def _options(
 def main() -> None:
     """Runs the command line.
 
-    Exit codes: 0 done, 1 an error that is explained, 2 wrong usage, 130 interrupted (Ctrl-C).
+    Exit codes: 0 done, 1 an error that is explained, 2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
     """
     from resight.errors import ResightError
 

@@ -42,7 +42,7 @@ def train(
     try:
         with training_display(settings.train.epochs) as listener:
             outcome = run(settings, folder, resume=resume, listener=listener)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM
         note(f"to go on later, repeat the command with --resume; the run is in {folder}")
         raise
     if not is_first_process():

@@ -4,12 +4,13 @@ One small function for each check, manifest -> findings; a new check is a new fu
 (no image is opened) or in `resight.data.image_checks.IMAGE_CHECKS` (what decoding told about each image).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from resight.data.columns import SPLITS
 from resight.data.finding import Finding, Severity, examples
 from resight.data.image_checks import inspect_images
 from resight.data.manifest import Manifest, sort_naturally
@@ -49,6 +50,11 @@ def check(
         )
     else:
         findings += _missing_files(manifest, progress)
+    return errors_first(findings)
+
+
+def errors_first(findings: Iterable[Finding]) -> list[Finding]:
+    """The errors, then the warnings, each in the order given."""
     return sorted(findings, key=lambda finding: finding.severity != "error")
 
 
@@ -130,6 +136,27 @@ def _unseen_cameras(manifest: Manifest) -> Iterator[Finding]:
         yield Finding("unseen_camera", "warning", message, len(unseen), tuple(unseen[:5]))
 
 
+def _camera_gaps(manifest: Manifest) -> Iterator[Finding]:
+    """Cameras that are counted from 0 or 1 are expected to be counted without a gap."""
+    cameras = manifest.cameras()
+    numbers = {int(camera) for camera in cameras if camera.isascii() and camera.isdigit()}
+    if not numbers or len(numbers) < len(cameras) or min(numbers) > 1:
+        return
+    absent = sorted(set(range(min(numbers), max(numbers))) - numbers)
+    if 0 < len(absent) < len(numbers):
+        message = "numbers are missing between the first and the last camera; is the copy complete?"
+        yield Finding("camera_gap", "warning", message, len(absent), tuple(map(str, absent[:5])))
+
+
+def _some_cameras_unknown(manifest: Manifest) -> Iterator[Finding]:
+    for split in SPLITS:
+        part = _part(manifest, split)
+        unknown = part.codes("camid", part.cameras()) < 0
+        if 0 < unknown.sum() < len(part):
+            message = f"of {len(part):,} {split} rows have no camera although others have one; it counts as another one"
+            yield Finding("camera_unknown", "warning", message, int(unknown.sum()), examples(part, unknown))
+
+
 def _missing_files(manifest: Manifest, progress: Progress | None) -> Iterator[Finding]:
     missing = is_missing(manifest.table, manifest.root, progress)
     if missing.any():
@@ -151,4 +178,6 @@ TABLE_CHECKS: tuple[Callable[[Manifest], Iterator[Finding]], ...] = (
     _query_without_match,
     _single_image_identities,
     _unseen_cameras,
+    _camera_gaps,
+    _some_cameras_unknown,
 )

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from resight.data.decode import open_image
 from resight.data.manifest import Manifest
 from resight.data.transforms import EvalTransform, TrainTransform
+from resight.errors import DataError
 
 
 class Draw(NamedTuple):
@@ -23,10 +24,18 @@ class Draw(NamedTuple):
     batch_seed: int
 
 
+class Unreadable(NamedTuple):
+    """Stands for a training sample whose image cannot be read: its label, and what is wrong with the file."""
+
+    label: int
+    message: str
+
+
 class Batch(NamedTuple):
     """Samples of B rows.
 
-    images: (B, 3, H, W) float32. labels, cameras, views, rows: (B,) int64; -1 where unknown.
+    images: (B, 3, H, W) float32. labels, cameras, views, rows: (B,) int64; -1 where unknown. skipped: one message for
+    each image that could not be read and was replaced.
     """
 
     images: Tensor
@@ -34,9 +43,11 @@ class Batch(NamedTuple):
     cameras: Tensor
     views: Tensor
     rows: Tensor
+    skipped: tuple[str, ...] = ()
 
     def to(self, device: torch.device | str) -> "Batch":
-        return Batch(*(field.to(device, non_blocking=True) for field in self))
+        images, labels, cameras, views, rows = (field.to(device, non_blocking=True) for field in self[:5])
+        return Batch(images, labels, cameras, views, rows, self.skipped)
 
 
 @dataclass(frozen=True)
@@ -53,8 +64,15 @@ class Vocabulary:
         return cls(tuple(manifest.identities()), tuple(manifest.cameras()), tuple(manifest.views()))
 
 
+Sample = tuple[Tensor, int, int, int, int]
+"""(image, label, camera, view, row)."""
+
+
 class CropDataset(Dataset[Any]):
     """Samples (image, label, camera, view, row) of a manifest.
+
+    An image that cannot be read gives an `Unreadable` in training, and raises `DataError` in evaluation, where no row
+    may be without its embedding.
 
     Args:
         manifest: the rows.
@@ -81,25 +99,28 @@ class CropDataset(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.manifest)
 
-    def __getitem__(self, index: int | Draw) -> tuple[Tensor, int, int, int, int]:
+    def __getitem__(self, index: int | Draw) -> Sample | Unreadable:
+        if isinstance(self.transform, EvalTransform):
+            row = index.row if isinstance(index, Draw) else index
+            return self._sample(self.transform(self._open(row)), row)
         if not isinstance(index, Draw):
-            if isinstance(self.transform, TrainTransform):
-                raise TypeError("a training sample is drawn by a Draw (row and seeds), not by a row number alone")
-            index = Draw(index, 0, 0)
-        draw = index
-        row, image = draw.row, self._image(draw)
+            raise TypeError("a training sample is drawn by a Draw (row and seeds), not by a row number alone")
+        try:
+            return self._sample(self._augmented(self.transform, index), index.row)
+        except DataError as error:
+            return Unreadable(int(self.labels[index.row]), str(error))
+
+    def _sample(self, image: Tensor, row: int) -> Sample:
         return image, int(self.labels[row]), int(self.cameras[row]), int(self.views[row]), row
 
-    def _image(self, draw: Draw) -> Tensor:
+    def _augmented(self, transform: TrainTransform, draw: Draw) -> Tensor:
         row = draw.row
-        if isinstance(self.transform, EvalTransform):
-            return self.transform(self._open(row))
         prepared = self._kept.get(row) if self._kept is not None else None
         if prepared is None:
-            prepared = self.transform.prepare(self._open(row))
+            prepared = transform.prepare(self._open(row))
             if self._kept is not None:
                 self._kept[row] = prepared
-        return self.transform.augment(prepared, draw.seed, mixed_seed(draw.batch_seed, int(self.labels[row]) + 1))
+        return transform.augment(prepared, draw.seed, mixed_seed(draw.batch_seed, int(self.labels[row]) + 1))
 
     def _open(self, row: int) -> Image.Image:
         return open_image(self.manifest.image_path(row), self.manifest.box(row))
@@ -141,10 +162,30 @@ def mixed_seed(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]) >> 1
 
 
-def collate(samples: Sequence[tuple[Tensor, int, int, int, int]]) -> Batch:
-    """One `Batch` of many samples."""
-    images, *numbers = zip(*samples, strict=True)
-    return Batch(torch.stack(images), *(torch.tensor(column) for column in numbers))
+def collate(samples: Sequence[Sample | Unreadable]) -> Batch:
+    """One `Batch` of many samples.
+
+    An unreadable one is replaced by the next readable one of its identity in the batch, or else the next of any: so a
+    batch keeps its size, which compiled models and other processes count on.
+
+    Raises:
+        DataError: if not one can be read.
+    """
+    messages = tuple(sample.message for sample in samples if isinstance(sample, Unreadable))
+    if len(messages) == len(samples):
+        raise DataError(f"not one of the {len(samples)} images of a batch can be read; the first: {messages[0]}")
+    images, *numbers = zip(*(_readable(samples, place) for place in range(len(samples))), strict=True)
+    labels, cameras, views, rows = (torch.tensor(column) for column in numbers)
+    return Batch(torch.stack(images), labels, cameras, views, rows, messages)
+
+
+def _readable(samples: Sequence[Sample | Unreadable], place: int) -> Sample:
+    """The sample at that place, or what stands in for it."""
+    wanted = samples[place]
+    if not isinstance(wanted, Unreadable):
+        return wanted
+    following = [sample for sample in (*samples[place:], *samples[:place]) if not isinstance(sample, Unreadable)]
+    return next((sample for sample in following if sample[1] == wanted.label), following[0])
 
 
 def train_loader(dataset: CropDataset, batches: SeededBatches, *, workers: int = 0) -> DataLoader[Batch]:

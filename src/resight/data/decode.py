@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from resight.data.image_files import lmdb_place, read_image
 from resight.errors import DataError
 
 ImageSource = str | PathLike[str] | bytes | Image.Image | np.ndarray
@@ -38,7 +39,8 @@ def open_image(source: ImageSource, box: Box | None = None) -> Image.Image:
     to 8 bits, and so is 32-bit grey that exceeds 255. An EXIF rotation is applied. The source stays as it is.
 
     Args:
-        source: path, encoded bytes, PIL image, or uint8 array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), RGB order.
+        source: path (also one into an LMDB, see `resight.data.image_files`), encoded bytes, PIL image, or uint8 array
+            (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), RGB order.
         box: (x, y, width, height) in pixels of the upright image, rounded to whole ones; cut at the image's edge.
 
     Raises:
@@ -67,11 +69,17 @@ def _decode(source: ImageSource) -> Image.Image:
         image = _upright_rgb(_from_array(source))
     else:
         # Closed here: Pillow keeps files with several frames open.
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else Path(source)) as opened:
+        with Image.open(_file(source)) as opened:
             image = _upright_rgb(opened)
     if 0 in image.size:
         raise ValueError(f"it has no pixels ({image.width}x{image.height})")
     return image
+
+
+def _file(source: str | PathLike[str] | bytes) -> io.BytesIO | Path:
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    return Path(source) if lmdb_place(source) is None else io.BytesIO(read_image(source))
 
 
 def _from_array(array: np.ndarray) -> Image.Image:

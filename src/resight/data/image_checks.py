@@ -13,6 +13,7 @@ import numpy.typing as npt
 from resight.data.columns import BOX_COLUMNS, IMAGE
 from resight.data.decode import open_image
 from resight.data.finding import Finding, Severity, examples
+from resight.data.image_files import read_image
 from resight.data.manifest import Manifest
 from resight.data.validation import Progress
 from resight.errors import DataError
@@ -73,7 +74,7 @@ def inspect_images(
 
 def _read(path: Path, decode: bool, hash_content: bool) -> tuple[int, tuple[int, int], bytes | None]:
     try:
-        data = path.read_bytes()
+        data = read_image(path)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return _MISSING, (0, 0), None
     except OSError:

@@ -213,7 +213,7 @@ class Manifest:
         """Every rule that some rows break; empty for a good manifest.
 
         Rules: `image` is never null; `split` is known or null; boxes are complete, finite and not empty; times are
-        finite; no two rows share image and box.
+        finite; no two rows share image and box, except one query and one gallery row.
 
         Args:
             check_files: also look for each image on disk.

@@ -18,6 +18,9 @@ from torch import Tensor
 Size = tuple[int, int]
 Interpolation = Literal["bilinear", "bicubic"]
 Triple = tuple[float, float, float]
+EraseFill = Literal["noise", "mean"]
+IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
+IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
@@ -74,13 +77,15 @@ class TrainTransform:
 
     image_size: (height, width) in pixels. flip: probability; flip_together: all images of an identity in a batch are
     flipped or none, so that their sides stay comparable. padding: black border in pixels, then a random crop of the
-    size. erase: probability of one random rectangle filled with Gaussian noise; erase_area: its share of the image.
+    size. erase: probability of one erased rectangle; erase_area: its share of the image; erase_fill: `noise` (Gaussian,
+    aspect drawn log-uniformly) or `mean` (strong baseline: the ImageNet mean, aspect drawn uniformly).
     zoom, aspect: factors drawn log-uniformly from 1 / (1 + x) .. 1 + x. rotation: degrees to either side.
     translation: share of the side. blur: probability of losing detail (down to 0.3 .. 0.8 of the size and up again).
     brightness, contrast, saturation: factor drawn from 1 - x (at least 0) .. 1 + x. hue: shift drawn from -x .. x, of a
     full turn. grey: probability of a grey image.
 
-    Source: released code of He et al. 2021, arXiv:2102.04378; erasing as timm's `RandomErasing(mode="pixel")`.
+    Source: released code of He et al. 2021, arXiv:2102.04378, erasing with noise as timm's
+    `RandomErasing(mode="pixel")`; with the mean as released code of Luo et al. 2019, arXiv:1906.08332.
     """
 
     image_size: Size
@@ -92,6 +97,7 @@ class TrainTransform:
     padding: int = 10
     erase: float = 0.5
     erase_area: tuple[float, float] = (0.02, 1 / 3)
+    erase_fill: EraseFill = "noise"
     zoom: float = 0.0
     aspect: float = 0.0
     rotation: float = 0.0
@@ -128,7 +134,7 @@ class TrainTransform:
         image = self._recolour(image, chance)
         normal = normalize(image, self.mean, self.std)
         if chance.happens(self.erase):
-            normal = _erase_rectangle(normal, self.erase_area, chance)
+            normal = _erase_rectangle(normal, self.erase_area, self.erase_fill, chance)
         return normal
 
     def _warp(self, image: Tensor, chance: "_Chance") -> Tensor:
@@ -198,24 +204,33 @@ def _lose_detail(image: Tensor, share: float) -> Tensor:
     return F.interpolate(smaller, (height, width), mode="bilinear")[0].round_().clamp_(0, 255).to(torch.uint8)
 
 
-def _erase_rectangle(image: Tensor, area: tuple[float, float], chance: _Chance) -> Tensor:
-    """A copy with one rectangle of Gaussian noise; unchanged when 10 drawn rectangles do not fit.
+def _erase_rectangle(image: Tensor, area: tuple[float, float], fill: EraseFill, chance: _Chance) -> Tensor:
+    """A copy with one rectangle erased; unchanged when none of the drawn rectangles fits.
+
+    `noise`: 10 draws, the aspect log-uniform in 0.3 .. 1 / 0.3, filled with Gaussian noise. `mean`: 100 draws, the
+    aspect uniform there, filled with the ImageNet mean as it is, although the image is normalised already.
 
     Args:
         image: (3, H, W) float, normalised.
         area: smallest and largest share of the image.
-        chance: where the draws come from. The aspect is log-uniform in 0.3 .. 1 / 0.3.
+        fill: which of the two.
+        chance: where the draws come from.
     """
     _, height, width = image.shape
-    for _ in range(10):
+    for _ in range(10 if fill == "noise" else 100):
         pixels = chance.between(*area) * height * width
-        aspect = math.exp(chance.between(math.log(0.3), math.log(1 / 0.3)))
+        if fill == "noise":
+            aspect = math.exp(chance.between(math.log(0.3), math.log(1 / 0.3)))
+        else:
+            aspect = chance.between(0.3, 1 / 0.3)
         rows, columns = round(math.sqrt(pixels * aspect)), round(math.sqrt(pixels / aspect))
         if rows < height and columns < width:
             top, left = chance.integer(0, height - rows), chance.integer(0, width - columns)
             image = image.clone()
-            image[:, top : top + rows, left : left + columns] = torch.randn(
-                3, rows, columns, generator=chance.generator
-            )
+            if fill == "noise":
+                values = torch.randn(3, rows, columns, generator=chance.generator)
+            else:
+                values = torch.tensor(IMAGENET_MEAN).view(3, 1, 1)
+            image[:, top : top + rows, left : left + columns] = values
             return image
     return image

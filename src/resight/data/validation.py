@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from resight.data.columns import BOX_COLUMNS, IMAGE, SPLITS, rows_text
+from resight.data.image_files import has_image
 from resight.data.row_hash import add_floats, repeated, text_hashes
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -61,7 +62,7 @@ def is_missing(table: pa.Table, root: Path, progress: Progress | None = None) ->
     names = images.dictionary.to_pylist()
     missing = np.zeros(len(names) + 1, dtype=bool)
     for position, name in enumerate(names):
-        missing[position] = not os.path.isfile(os.path.join(root, name))  # noqa: PTH113, PTH118 (five times as fast)
+        missing[position] = not has_image(os.path.join(root, name))  # noqa: PTH118 (five times as fast)
         if progress and ((position + 1) % 1000 == 0 or position + 1 == len(names)):
             progress(position + 1, len(names))
     rows: npt.NDArray[np.bool_] = missing[images.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
@@ -135,7 +136,10 @@ def _infinite_times(table: pa.Table) -> Iterator[Problem]:
 
 
 def _duplicates(table: pa.Table) -> Iterator[Problem]:
-    """Rows with the same image and the same box. The row that comes first counts as the good one."""
+    """Rows with the same image and the same box. The row that comes first counts as the good one.
+
+    A query may stand in the gallery as well (Occluded-Duke has such): once in each.
+    """
     images = table.column(IMAGE)
     boxes = [pc.fill_null(table.column(name), np.inf) for name in BOX_COLUMNS if name in table.column_names]
     hashes = np.concatenate([text_hashes(chunk) for chunk in images.chunks] or [np.zeros(0, dtype=np.uint64)])
@@ -147,10 +151,28 @@ def _duplicates(table: pa.Table) -> Iterator[Problem]:
         return
     keys = [column.take(pa.array(rows)) for column in (images, *boxes)]
     names = [f"key{number}" for number in range(len(keys))]
-    groups = pa.table([*keys, pa.array(rows)], names=[*names, "row"]).group_by(names)
-    first = groups.aggregate([("row", "min")]).column("row_min").to_numpy()
+    columns = [*keys, pa.array(rows), *(pa.array(_is_split(table, rows, split)) for split in ("query", "gallery"))]
+    groups = pa.table(columns, names=[*names, "row", "query", "gallery"]).group_by(names)
+    sums = [("row", "min"), ("row", "max"), ("row", "count"), ("query", "sum"), ("gallery", "sum")]
+    found = groups.aggregate(sums)
+    size, in_query, in_gallery = (found.column(name).to_numpy() for name in ("row_count", "query_sum", "gallery_sum"))
+    is_pair = (size == 2) & (in_query == 1) & (in_gallery == 1)
     bad = np.zeros(table.num_rows, dtype=bool)
     bad[rows] = True
-    bad[first] = False
-    advice = "drop the second row (one crop may stand in one split only), or give the two rows different boxes"
+    bad[found.column("row_min").to_numpy()] = False
+    bad[found.column("row_max").to_numpy()[is_pair]] = False
+    advice = (
+        "drop the second row (a crop may stand in one split only, or once in query and once in gallery), or give the "
+        "two rows different boxes"
+    )
     yield from _problem(table, bad, IMAGE, "every image and box once", advice)
+
+
+def _is_split(table: pa.Table, rows: npt.NDArray[np.int64], split: str) -> npt.NDArray[np.int64]:
+    """1 for each of `rows` that has this split, else 0."""
+    if "split" not in table.column_names:
+        return np.zeros(len(rows), dtype=np.int64)
+    values = table.column("split").take(pa.array(rows)).cast(pa.string())
+    is_split = pc.fill_null(pc.equal(values, split), False)
+    result: npt.NDArray[np.int64] = is_split.to_numpy().astype(np.int64)
+    return result

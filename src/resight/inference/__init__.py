@@ -2,5 +2,15 @@
 
 from resight.inference.card import ModelCard, read_card, read_model, write_model
 from resight.inference.embedder import Embedder, load
+from resight.inference.shards import embed_in_shards, join_processes
 
-__all__ = ["Embedder", "ModelCard", "load", "read_card", "read_model", "write_model"]
+__all__ = [
+    "Embedder",
+    "ModelCard",
+    "embed_in_shards",
+    "join_processes",
+    "load",
+    "read_card",
+    "read_model",
+    "write_model",
+]

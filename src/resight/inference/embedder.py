@@ -146,7 +146,10 @@ def load(
     """
     folder = Path(name).expanduser()
     if folder.is_file():
-        raise ModelFormatError(f"{folder} is a file; pass the folder that holds card.json and model.safetensors")
+        raise ModelFormatError(
+            f"{folder} is a file; pass the folder that holds card.json and model.safetensors. A weight file of other "
+            f"code becomes such a folder by: resight weights convert {folder} -o FOLDER -r RECIPE"
+        )
     if not folder.is_dir():
         folder = _download(str(name), revision)
     elif not (folder / "card.json").is_file() and (folder / "model" / "card.json").is_file():

@@ -1,7 +1,7 @@
 """Losses: plain functions, and their sum over the branches of a model."""
 
 from resight.losses.branches import LossTerms, ReIDLoss
-from resight.losses.center import CenterLoss
+from resight.losses.center import CenterLoss, center_loss
 from resight.losses.contrastive import contrastive_loss
 from resight.losses.identity import identity_loss
 from resight.losses.supervised_contrastive import supervised_contrastive_loss
@@ -12,6 +12,7 @@ __all__ = [
     "LossTerms",
     "ReIDLoss",
     "batch_hard_triplet",
+    "center_loss",
     "contrastive_loss",
     "hardest_distances",
     "identity_loss",

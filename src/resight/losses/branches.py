@@ -64,20 +64,25 @@ class ReIDLoss:
         self.temperature = temperature
         self.branch_weighting = branch_weighting
 
-    def __call__(self, features: Tensor, logits: Tensor, labels: Tensor) -> LossTerms:
+    def __call__(
+        self, features: Tensor, logits: Tensor, labels: Tensor, *, metric_labels: Tensor | None = None
+    ) -> LossTerms:
         """The loss of a batch.
 
         Args:
-            features: (B, branches, D), before the necks; branch 0 is the global one.
+            features: (M, branches, D), before the necks; branch 0 is the global one. M is B, or more where the metric
+                losses (triplet, contrastive) see other rows than the identity loss, such as those of all processes.
             logits: (B, branches, C).
             labels: (B,) int, 0..C-1.
+            metric_labels: (M,) int; None: `labels`.
         """
+        mates = labels if metric_labels is None else metric_labels
         losses: dict[str, Callable[[int], Tensor]] = {
             "identity": lambda i: identity_loss(logits[:, i], labels, label_smoothing=self.label_smoothing),
             "triplet": lambda i: batch_hard_triplet(
-                features[:, i], labels, margin=self.margin, normalize=self.normalize_triplet
+                features[:, i], mates, margin=self.margin, normalize=self.normalize_triplet
             ),
-            "contrastive": lambda i: supervised_contrastive_loss(features[:, i], labels, temperature=self.temperature),
+            "contrastive": lambda i: supervised_contrastive_loss(features[:, i], mates, temperature=self.temperature),
         }
         branches = features.shape[1]
         parts = {name: self._combine(losses[name], branches) for name, weight in self.weights.items() if weight}

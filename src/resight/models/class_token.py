@@ -6,19 +6,23 @@ one projection and one MLP row. Leaving the rest out is exact and saves most of 
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from timm.layers.attention import Attention
+from timm.layers.pos_embed_sincos import apply_rot_embed_cat
+from timm.models.eva import EvaAttention, EvaBlock
 from torch import Tensor, nn
 
 
-def class_token_output(block: Any, tokens: Tensor, parts: Tensor | None = None) -> Tensor:
+def class_token_output(block: Any, tokens: Tensor, parts: Tensor | None = None, rope: Tensor | None = None) -> Tensor:
     """What a block gives at the class token, for all tokens or for several subsets of them at once.
 
     Args:
-        block: a pre-norm block as timm's `Block` (norm1, attn with fused qkv, ls1, drop_path1, norm2, mlp, ls2, ...).
+        block: a pre-norm block: timm's `Block` or `EvaBlock` (norm1, attn, drop_path1, norm2, mlp, drop_path2, ...).
         tokens: (B, 1 + N, D), class token first.
         parts: (P, L) int, positions in `tokens` of each part's patches; the class token joins every part by itself.
             None: the block sees all tokens.
+        rope: rotary positions of the patches, for an `EvaBlock`; the class token has none.
 
     Returns:
         (B, D), or (B, P, D) with `parts`. Equal to running the whole block on each sequence and reading token 0.
@@ -28,7 +32,7 @@ def class_token_output(block: Any, tokens: Tensor, parts: Tensor | None = None) 
     """
     batch = len(tokens)
     normed = block.norm1(tokens)
-    query, key, value = _query_key_value(block.attn, normed)  # (B, heads, 1 or 1 + N, d)
+    query, key, value = _query_key_value(block.attn, normed, rope)  # (B, heads, 1 or 1 + N, d)
     if parts is not None:
         sequences = F.pad(parts, (1, 0))  # (P, 1 + L): position 0 is the class token
         count = len(sequences)
@@ -48,28 +52,58 @@ def class_token_output(block: Any, tokens: Tensor, parts: Tensor | None = None) 
         output = output.flatten(2).flatten(0, 1).unsqueeze(1)  # (B * P, 1, D)
         residual = residual.repeat_interleave(count, dim=0)
     output = attn.proj_drop(attn.proj(attn.norm(output)))
-    hidden = residual + block.drop_path1(block.ls1(output))
-    hidden = hidden + block.drop_path2(block.ls2(block.mlp(block.norm2(hidden))))
+    hidden = residual + block.drop_path1(_scaled(block, "1", output))
+    hidden = hidden + block.drop_path2(_scaled(block, "2", block.mlp(block.norm2(hidden))))
     result: Tensor = hidden.squeeze(1) if parts is None else hidden.view(batch, count, hidden.shape[-1])
     return result
 
 
-def _query_key_value(attn: Any, normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _scaled(block: Any, which: str, change: Tensor) -> Tensor:
+    """What a path adds, times its layer scale: a module of `Block`, a parameter of `EvaBlock` that may be missing."""
+    if isinstance(block, EvaBlock):
+        factor: Tensor | None = getattr(block, f"gamma_{which}")
+        return change if factor is None else factor * change
+    scaled: Tensor = getattr(block, f"ls{which}")(change)
+    return scaled
+
+
+def _query_key_value(attn: Any, normed: Tensor, rope: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Query of the class token, keys and values of all tokens: (B, heads, 1, d) and twice (B, heads, 1 + N, d)."""
-    if not isinstance(attn, Attention) or getattr(attn, "gate", None) is not None:
+    if not isinstance(attn, (Attention, EvaAttention)) or getattr(attn, "gate", None) is not None:
         raise ValueError(
             f"the last block has a {type(attn).__name__} that cannot be computed for the class token alone; "
             "use a ViT with timm's plain attention, without gate"
         )
-    batch, count, _ = normed.shape
-    heads, width = attn.num_heads, attn.qkv.weight.shape[0] // 3
-    weight, bias = attn.qkv.weight, attn.qkv.bias
-    query_bias, other_bias = (None, None) if bias is None else (bias[:width], bias[width:])
+    query, key, value = (
+        _separate_projections(attn, normed) if attn.qkv is None else _fused_projections(attn, normed)
+    )  # (B, 1 or 1 + N, heads * d)
+    heads = (attn.num_heads, query.shape[2] // attn.num_heads)
+    query, key, value = (flat.view(*flat.shape[:2], *heads).transpose(1, 2) for flat in (query, key, value))
+    query, key = attn.q_norm(query), attn.k_norm(key)
+    if rope is not None:
+        leading = attn.num_prefix_tokens
+        half = getattr(attn, "rotate_half", False)
+        turned = apply_rot_embed_cat(key[:, :, leading:], rope, half=half)
+        key = torch.cat([key[:, :, :leading], turned], dim=2).type_as(value)
+    return query, key, value
+
+
+def _separate_projections(attn: Any, normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return attn.q_proj(normed[:, :1]), attn.k_proj(normed), attn.v_proj(normed)
+
+
+def _fused_projections(attn: Any, normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    weight: Tensor = attn.qkv.weight
+    bias: Tensor | None = attn.qkv.bias
+    separate: Any = getattr(attn, "q_bias", None)  # of an `EvaAttention`, which keeps three
+    if separate is not None:
+        bias = torch.cat([separate, attn.k_bias, attn.v_bias])
+    width = weight.shape[0] // 3
+    query_bias = None if bias is None else bias[:width]
+    other_bias = None if bias is None else bias[width:]
     query = F.linear(normed[:, :1], weight[:width], query_bias)
-    others = F.linear(normed, weight[width:], other_bias)
-    query = query.view(batch, 1, heads, width // heads).transpose(1, 2)
-    key, value = others.view(batch, count, 2, heads, width // heads).permute(2, 0, 3, 1, 4).unbind(0)
-    return attn.q_norm(query), attn.k_norm(key), value
+    key, value = F.linear(normed, weight[width:], other_bias).chunk(2, dim=-1)
+    return query, key, value
 
 
 class ClassTokenBranch(nn.Module):
@@ -80,6 +114,6 @@ class ClassTokenBranch(nn.Module):
         self.block = block
         self.norm = norm
 
-    def forward(self, tokens: Tensor, parts: Tensor | None = None) -> Tensor:
-        features: Tensor = self.norm(class_token_output(self.block, tokens, parts))
+    def forward(self, tokens: Tensor, parts: Tensor | None = None, rope: Tensor | None = None) -> Tensor:
+        features: Tensor = self.norm(class_token_output(self.block, tokens, parts, rope))
         return features

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from resight.models.class_token import ClassTokenBranch
-from resight.models.patch_embed import OverlapPatchEmbed
+from resight.models.plain_vit import LEADING_TOKENS, obstacles
+from resight.models.pooling import PatchPoolingBranch, Pooling
 from resight.models.side_information import SideInformation
 
 
@@ -21,15 +22,20 @@ class TransReIDEncoder(nn.Module):
                                            -> local branch:  its own copy, once for each part   -> features 1 .. P
     ```
 
+    Registers and a distillation token, where the ViT has them, stand behind CLS and join every part. Rotary positions
+    turn the patches of every block, in a part too.
+
     Args:
-        vit: a plain timm `VisionTransformer` with a class token; it is taken apart, its last block and final norm
-            become the global branch and, copied, the local branch. Load pre-trained weights into it before. What it
-            has behind its final norm (pooling, classifier) is not used.
+        vit: a plain timm ViT (`resight.models.plain_vit`); it is taken apart, its last block and final norm become the
+            global branch and, copied, the local branch. Load pre-trained weights into it before. What it has behind
+            its final norm (pooling, classifier) is not used.
         side_information: what to add for camera and view; None adds nothing.
         parts: (P, L) int, the patches of each jigsaw part (`resight.models.jigsaw`); None: no local branch.
+        pooling: `default`: the class token. `average`, `gem`: see `PatchPoolingBranch`; they need the whole last block,
+            and go without parts.
 
     Raises:
-        ValueError: if the ViT is not plain: no class token, registers, a norm before the blocks, or patch dropout.
+        ValueError: if the ViT is not plain, or parts come with a pooling of their own.
 
     Source: He et al. 2021, arXiv:2102.04378. In the released code the original last block stays behind unused.
     """
@@ -42,20 +48,37 @@ class TransReIDEncoder(nn.Module):
         *,
         side_information: SideInformation | None = None,
         parts: Tensor | None = None,
+        pooling: Pooling = "default",
     ) -> None:
         super().__init__()
-        _check_is_plain(vit)
+        found = obstacles(vit)
+        if found:
+            raise ValueError(f"TransReIDEncoder takes a plain ViT; this one has {', '.join(found)}")
+        if parts is not None and pooling != "default":
+            raise ValueError(
+                f"pooling={pooling!r} reads the patches of the whole image, jigsaw parts read the class token; "
+                "use one of them"
+            )
         *trunk, last = vit.blocks
-        self.patch_embed: OverlapPatchEmbed = vit.patch_embed
-        self.cls_token: nn.Parameter = vit.cls_token
-        self.pos_embed: nn.Parameter = vit.pos_embed
+        self.patch_embed: nn.Module = vit.patch_embed
+        self.leading = tuple(name for name in LEADING_TOKENS if getattr(vit, name, None) is not None)
+        for name in self.leading:
+            self.register_parameter(name, getattr(vit, name))
+        self.pos_embed: nn.Parameter | None = vit.pos_embed
+        self.places_patches_only: bool = vit.no_embed_class
         self.pos_drop: nn.Module = vit.pos_drop
+        self.norm_pre: nn.Module = vit.norm_pre
+        self.rope: nn.Module | None = getattr(vit, "rope", None)
         self.side_information = side_information
         self.blocks = nn.ModuleList(trunk)
-        self.global_branch = ClassTokenBranch(last, vit.norm)
+        num_leading = int(vit.num_prefix_tokens)
+        self.global_branch: nn.Module
+        if pooling == "default":
+            self.global_branch = ClassTokenBranch(last, vit.norm)
+        else:
+            self.global_branch = PatchPoolingBranch(last, vit.norm, pooling=pooling, num_leading=num_leading)
         self.local_branch = copy.deepcopy(self.global_branch) if parts is not None else None
-        # Kept as positions in the token sequence, where the class token is number 0.
-        self.register_buffer("parts", None if parts is None else parts + 1, persistent=False)
+        self.register_buffer("parts", None if parts is None else _positions(parts, num_leading), persistent=False)
         self.dim = int(vit.embed_dim)
         self.num_parts = 0 if parts is None else len(parts)
         self.gradient_checkpointing = False
@@ -68,19 +91,29 @@ class TransReIDEncoder(nn.Module):
     def embed(self, images: Tensor, camera: Tensor | None = None, view: Tensor | None = None) -> Tensor:
         """(B, 1 + N, D): the tokens that enter the first block."""
         patches = self.patch_embed(images)
-        tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1) + self.pos_embed
+        leading = [getattr(self, name).expand(len(patches), -1, -1) for name in self.leading]
+        if self.pos_embed is None:
+            tokens = torch.cat([*leading, patches], dim=1)
+        elif self.places_patches_only:
+            tokens = torch.cat([*leading, patches + self.pos_embed], dim=1)
+        else:
+            tokens = torch.cat([*leading, patches], dim=1) + self.pos_embed
         if self.side_information is not None:
             tokens = tokens + self.side_information(len(patches), camera, view)
-        embedded: Tensor = self.pos_drop(tokens)
+        embedded: Tensor = self.norm_pre(self.pos_drop(tokens))
         return embedded
 
-    def trunk(self, tokens: Tensor) -> Tensor:
-        """(B, 1 + N, D): the tokens that enter the last block."""
+    def rotary(self) -> dict[str, Any]:
+        """What blocks take beside tokens: the rotary positions of the patches, where the ViT has them."""
+        return {} if self.rope is None else {"rope": self.rope.get_embed()}  # type: ignore[operator]
+
+    def trunk(self, tokens: Tensor, **rotary: Any) -> Tensor:
+        """(B, 1 + N, D): the tokens that enter the last block; rotary: `rotary()`."""
         for block in self.blocks:
             if self.gradient_checkpointing and torch.is_grad_enabled():
-                tokens = checkpoint(block, tokens, use_reentrant=False)
+                tokens = checkpoint(block, tokens, use_reentrant=False, **rotary)
             else:
-                tokens = block(tokens)
+                tokens = block(tokens, **rotary)
         return tokens
 
     def forward(self, images: Tensor, camera: Tensor | None = None, view: Tensor | None = None) -> Tensor:
@@ -94,23 +127,15 @@ class TransReIDEncoder(nn.Module):
         Returns:
             (B, 1 + P, D): the global feature, then one for each jigsaw part.
         """
-        tokens = self.trunk(self.embed(images, camera, view))
-        features: Tensor = self.global_branch(tokens).unsqueeze(1)
+        rotary = self.rotary()
+        tokens = self.trunk(self.embed(images, camera, view), **rotary)
+        features: Tensor = self.global_branch(tokens, **rotary).unsqueeze(1)
         if self.local_branch is None:
             return features
-        return torch.cat([features, self.local_branch(tokens, self.parts)], dim=1)
+        return torch.cat([features, self.local_branch(tokens, self.parts, **rotary)], dim=1)
 
 
-def _check_is_plain(vit: Any) -> None:
-    """The encoder runs the parts itself, so a part that it does not know would be left out in silence."""
-    unknown = {
-        "no class token": not vit.has_class_token,
-        "register tokens": vit.num_prefix_tokens > 1,
-        "no position for the class token": vit.no_embed_class,
-        "a norm before the blocks": not isinstance(vit.norm_pre, nn.Identity),
-        "patch dropout": not isinstance(vit.patch_drop, nn.Identity),
-        "images of any size": vit.dynamic_img_size,
-    }
-    found = [name for name, is_there in unknown.items() if is_there]
-    if found:
-        raise ValueError(f"TransReIDEncoder takes a plain ViT; this one has {', '.join(found)}")
+def _positions(parts: Tensor, num_leading: int) -> Tensor:
+    """Positions in the token sequence of what joins the class token, number 0, in each part."""
+    others = torch.arange(1, num_leading).expand(len(parts), -1)
+    return torch.cat([others, parts + num_leading], dim=1)

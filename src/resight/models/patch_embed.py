@@ -31,6 +31,20 @@ def patch_grid(image_size: Size, patch_size: int, stride: int) -> Size:
     return (height - patch_size) // stride + 1, (width - patch_size) // stride + 1
 
 
+def check_image_size(images: Tensor, expected: Size) -> None:
+    """Refuses images of another size than the position table is for.
+
+    Raises:
+        ValueError: if (B, 3, H, W) has another H or W.
+    """
+    height, width = images.shape[-2:]
+    if (height, width) != expected:
+        raise ValueError(
+            f"the model takes images of {expected[0]}x{expected[1]} (height x width), got {height}x{width}; resize "
+            "them, or build the model with image_size to match"
+        )
+
+
 class OverlapPatchEmbed(nn.Module):
     """Images to tokens, row by row, by one convolution without padding.
 
@@ -90,11 +104,6 @@ class OverlapPatchEmbed(nn.Module):
         Raises:
             ValueError: if the images have another size.
         """
-        if tuple(images.shape[-2:]) != self.img_size:
-            height, width = images.shape[-2:]
-            raise ValueError(
-                f"the model takes images of {self.img_size[0]}x{self.img_size[1]} (height x width), got "
-                f"{height}x{width}; resize them, or build the model with image_size to match"
-            )
+        check_image_size(images, self.img_size)
         tokens: Tensor = self.proj(images)  # (B, D, rows, columns)
         return tokens.flatten(2).transpose(1, 2)  # (B, N, D)

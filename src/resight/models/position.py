@@ -54,9 +54,13 @@ def resize_position_table(
     """
     leading = table[:, list(keep_tokens)]
     patches = table[:, leading_tokens:]
-    if leading.shape[1] + patches.shape[1] == len(keep_tokens) + grid[0] * grid[1]:
-        return torch.cat([leading, patches], dim=1)
-    height, width = source_grid(patches.shape[1], height_to_width)
-    image = patches.reshape(1, height, width, -1).permute(0, 3, 1, 2)  # (1, D, height, width)
-    image = F.interpolate(image.float(), size=grid, mode="bilinear", align_corners=False).to(table.dtype)
-    return torch.cat([leading, image.flatten(2).transpose(1, 2)], dim=1)
+    if leading.shape[1] + patches.shape[1] != len(keep_tokens) + grid[0] * grid[1]:
+        patches = resize_patches(patches, source_grid(patches.shape[1], height_to_width), grid)
+    return torch.cat([leading, patches], dim=1)
+
+
+def resize_patches(patches: Tensor, source: Size, grid: Size) -> Tensor:
+    """Positions of patches, (1, n, D) row by row, brought from one grid to another by the rule stated above."""
+    image = patches.reshape(1, *source, -1).permute(0, 3, 1, 2)  # (1, D, rows, columns)
+    image = F.interpolate(image.float(), size=grid, mode="bilinear", align_corners=False).to(patches.dtype)
+    return image.flatten(2).transpose(1, 2)

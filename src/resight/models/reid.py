@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resight.models.neck import BNNeck
+from resight.models.classifiers import ClassifierName
+from resight.models.neck import NECKS, NeckName
 
 NeckFeature = Literal["before", "after"]
 
@@ -17,7 +18,7 @@ class ReIDOutput(NamedTuple):
     embedding: (B, branches * D), float32, unit length. Stored and compared.
     features: (B, branches, D), before the necks. For the metric loss.
     neck_features: (B, branches, D), after the necks.
-    logits: (B, branches, C), or None without classifier. For the identity loss.
+    logits: (B, branches, C), or None without classifier. For the identity loss; with a margin where labels were given.
     """
 
     embedding: Tensor
@@ -55,35 +56,66 @@ def join_branches(features: Tensor) -> Tensor:
 
 
 class ReIDModel(nn.Module):
-    """Encoder, then a BNNeck and a classifier for each branch.
+    """Encoder, then a neck and a classifier for each branch.
 
     Args:
         encoder: a module that is an `Encoder`.
         num_classes: training identities; 0 leaves the classifiers out.
         neck_feature: which feature becomes the embedding: `before` the neck (every released TransReID configuration)
             or `after` it (strong baseline).
+        neck: `bnneck`, or `none`: the classifier sees the feature itself.
+        classifier: kind of the classifiers; see `resight.models.classifiers`.
+        classifier_scale: of classifiers with a margin; None: the usual one.
+        classifier_margin: likewise.
+
+    Raises:
+        ValueError: for an unknown neck_feature, neck or classifier, or a linear classifier with scale or margin.
     """
 
-    def __init__(self, encoder: Encoder, num_classes: int, *, neck_feature: NeckFeature = "before") -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        num_classes: int,
+        *,
+        neck_feature: NeckFeature = "before",
+        neck: NeckName = "bnneck",
+        classifier: ClassifierName = "linear",
+        classifier_scale: float | None = None,
+        classifier_margin: float | None = None,
+    ) -> None:
         super().__init__()
         if neck_feature not in ("before", "after"):
             raise ValueError(f"neck_feature must be 'before' or 'after', not {neck_feature!r}")
+        if neck not in NECKS:
+            raise ValueError(f"neck must be 'bnneck' or 'none', not {neck!r}")
         self.encoder = encoder
-        self.necks = nn.ModuleList(BNNeck(encoder.dim, num_classes) for _ in range(encoder.num_branches))
+        self.necks = nn.ModuleList(
+            NECKS[neck](
+                encoder.dim, num_classes, classifier=classifier, scale=classifier_scale, margin=classifier_margin
+            )
+            for _ in range(encoder.num_branches)
+        )
         self.neck_feature = neck_feature
         self.num_classes = num_classes
         self.embedding_dim = encoder.num_branches * encoder.dim
 
-    def forward(self, images: Tensor, camera: Tensor | None = None, view: Tensor | None = None) -> ReIDOutput:
+    def forward(
+        self,
+        images: Tensor,
+        camera: Tensor | None = None,
+        view: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> ReIDOutput:
         """See `ReIDOutput`.
 
         Args:
             images: (B, 3, H, W), normalised.
             camera: (B,) int, 0-based, -1 for unknown; None: all unknown.
             view: (B,) int, likewise.
+            labels: (B,) int, 0..C-1, in training: what classifiers with a margin need. None: logits without margin.
         """
         features = self.encoder(images, camera, view)  # (B, branches, D)
-        pairs = [neck(branch) for neck, branch in zip(self.necks, features.unbind(1), strict=True)]
+        pairs = [neck(branch, labels) for neck, branch in zip(self.necks, features.unbind(1), strict=True)]
         neck_features = torch.stack([normed for normed, _ in pairs], dim=1)
         scores = [score for _, score in pairs if score is not None]
         logits = torch.stack(scores, dim=1) if scores else None

@@ -1,27 +1,15 @@
 """Recipes: typed settings, the built-in ones, and the only code that turns settings into objects."""
 
-from collections.abc import Callable
-
-from resight.recipes import demo, transreid, vehicle
+from resight.recipes.bot import BOT
+from resight.recipes.demo import DEMO
 from resight.recipes.resolve import load_recipe, update
 from resight.recipes.schema import TrainRecipe
+from resight.recipes.table import BuiltIn
+from resight.recipes.transreid import TRANSREID
+from resight.recipes.transreid_ssl import TRANSREID_SSL
+from resight.recipes.vehicle import VEHICLE
 
-RECIPES: dict[str, Callable[[], TrainRecipe]] = {
-    function.__name__: function
-    for function in (
-        transreid.market1501_baseline,
-        transreid.market1501_jpm,
-        transreid.market1501_sie,
-        transreid.market1501_transreid,
-        transreid.market1501_transreid_stride,
-        vehicle.vehicle_baseline,
-        vehicle.vehicle_transreid,
-        vehicle.vehicle,
-        demo.demo_baseline,
-        demo.demo_jpm,
-        demo.demo_sie,
-        demo.demo_transreid,
-    )
-}
+RECIPES: dict[str, BuiltIn] = {recipe.name: recipe for recipe in (*TRANSREID, *TRANSREID_SSL, *BOT, *VEHICLE, *DEMO)}
+"""By name, in the order that lists show them."""
 
-__all__ = ["RECIPES", "TrainRecipe", "load_recipe", "update"]
+__all__ = ["RECIPES", "BuiltIn", "TrainRecipe", "load_recipe", "update"]

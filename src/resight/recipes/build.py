@@ -1,50 +1,54 @@
 """From a recipe to objects. Nothing below this file knows what a recipe is."""
 
-import difflib
-import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from resight.data.convert import CONVERTERS
+from resight.data.convert.options import convert
 from resight.data.dataset import Vocabulary
 from resight.data.manifest import Manifest
 from resight.data.transforms import EvalTransform, TrainTransform
 from resight.errors import DataError, RecipeError
 from resight.losses import ReIDLoss
 from resight.models import ReIDModel, create_model
+from resight.models.weights import TIMM, WeightReport, find_weights, load_weights
 from resight.recipes.schema import ModelSection, ScheduleSection, TrainRecipe
+from resight.train.centers import MovingCenters
 from resight.train.optim import GroupRule
 from resight.train.schedules import ConstantSchedule, CosineSchedule, MultiStepSchedule, Schedule
 from resight.train.settings import LoopSettings
+from resight.train.task import SupervisedTask
 
 
-def read_source(source: Path, format: str | None = None, **options: Any) -> Manifest:
+def read_source(
+    source: Path,
+    format: str | None = None,
+    options: Mapping[str, object] | None = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Manifest:
     """A manifest file, or a data set that a converter reads.
 
     Args:
         source: file or folder.
         format: name of the converter; None: `source` is a manifest (.parquet, .csv).
-        options: of the converter.
+        options: of the converter, see `resight.data.convert.options`.
+        progress: for a converter that tells how far it is.
 
     Raises:
-        DataError: if the source cannot be read or the format is unknown.
+        DataError: if the source cannot be read, or the format or an option is unknown.
     """
     if format is None:
+        if options:
+            raise DataError(f"options ({', '.join(options)}) are those of a converter; name it with --format NAME")
         if source.is_dir():
             raise DataError(
                 f"{source} is a folder; say how to read it, by the name of a converter ({', '.join(CONVERTERS)}): "
                 "--format NAME, or data.format=NAME in a recipe"
             )
         return Manifest.read(source)
-    if format not in CONVERTERS:
-        near = difflib.get_close_matches(format, CONVERTERS, n=2)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(CONVERTERS)}"
-        raise DataError(f"there is no converter {format!r}; {hint}")
-    converter = CONVERTERS[format]
-    unknown = set(options) - set(inspect.signature(converter).parameters)
-    if unknown:
-        raise DataError(f"the converter {format} has no option {', '.join(sorted(unknown))}")
-    return converter(source, **options)
+    return convert(format, source, options, progress=progress)
 
 
 def build_manifest(recipe: TrainRecipe) -> Manifest:
@@ -56,7 +60,7 @@ def build_manifest(recipe: TrainRecipe) -> Manifest:
     """
     if recipe.data.source is None:
         raise RecipeError("the recipe does not say where its data is; give --data PATH, or data.source=PATH")
-    return read_source(recipe.data.source, recipe.data.format)
+    return read_source(recipe.data.source, recipe.data.format, recipe.data.options)
 
 
 def build_vocabulary(recipe: TrainRecipe, train: Manifest) -> Vocabulary:
@@ -76,7 +80,7 @@ def build_vocabulary(recipe: TrainRecipe, train: Manifest) -> Vocabulary:
 
 def model_settings(section: ModelSection, vocabulary: Vocabulary) -> dict[str, Any]:
     """Arguments of `create_model`, without the name."""
-    settings = section.model_dump(exclude={"name", "side_information"})
+    settings = section.model_dump(exclude={"name", "side_information", "weights"})
     return {
         **settings,
         "num_classes": len(vocabulary.identities),
@@ -93,11 +97,21 @@ def build_model(recipe: TrainRecipe, vocabulary: Vocabulary) -> ReIDModel:
     """
     try:
         model = create_model(recipe.model.name, **model_settings(recipe.model, vocabulary))
+        encoder: Any = model.encoder
+        encoder.gradient_checkpointing = recipe.train.gradient_checkpointing
     except ValueError as error:
         raise RecipeError(f"model: {error}") from error
-    encoder: Any = model.encoder
-    encoder.gradient_checkpointing = recipe.train.gradient_checkpointing
     return model
+
+
+def load_start(recipe: TrainRecipe, model: ReIDModel) -> WeightReport | None:
+    """Loads what the recipe starts from; None: it names nothing.
+
+    Raises:
+        ModelFormatError: if the weights cannot be read or do not fit.
+    """
+    weights = recipe.model.weights
+    return None if weights is None else load_weights(model, find_weights(weights, recipe.model.name))
 
 
 def build_train_transform(recipe: TrainRecipe) -> TrainTransform:
@@ -112,7 +126,16 @@ def build_eval_transform(recipe: TrainRecipe) -> EvalTransform:
 
 def build_loss(recipe: TrainRecipe) -> ReIDLoss:
     """The loss over all branches."""
-    return ReIDLoss(**recipe.loss.model_dump())
+    return ReIDLoss(**recipe.loss.model_dump(exclude={"center_weight", "center_lr", "across_ranks"}))
+
+
+def build_task(recipe: TrainRecipe, model: ReIDModel) -> SupervisedTask:
+    """What the loop trains; fresh centers where the recipe has a center loss."""
+    centers = None
+    if recipe.loss.center_weight:
+        dim = model.encoder.dim
+        centers = MovingCenters(model.num_classes, dim, weight=recipe.loss.center_weight, lr=recipe.loss.center_lr)
+    return SupervisedTask(model, build_loss(recipe), centers, across_ranks=recipe.loss.across_ranks)
 
 
 def build_group_rule(recipe: TrainRecipe) -> GroupRule:
@@ -140,4 +163,6 @@ def dump_recipe(recipe: TrainRecipe) -> dict[str, Any]:
     content: dict[str, Any] = recipe.model_dump(mode="json")
     if recipe.data.source is not None:
         content["data"]["source"] = str(Path(recipe.data.source).absolute())
+    if recipe.model.weights not in (None, TIMM):
+        content["model"]["weights"] = str(Path(recipe.model.weights).expanduser().absolute())
     return content

@@ -11,6 +11,7 @@ from resight.recipes.schema import (
     TrainRecipe,
     TrainSection,
 )
+from resight.recipes.table import BuiltIn
 
 
 def demo_baseline() -> TrainRecipe:
@@ -45,3 +46,11 @@ def demo_transreid() -> TrainRecipe:
     """With both: TransReID."""
     changes = {"jigsaw": True, "side_information": "camera"}
     return update(demo_baseline(), {"title": "Synthetic people, TransReID (JPM + SIE)", "model": changes})
+
+
+DEMO: tuple[BuiltIn, ...] = (
+    BuiltIn("demo_baseline", "Synthetic people", demo_baseline),
+    BuiltIn("demo_jpm", "Synthetic people", demo_jpm),
+    BuiltIn("demo_sie", "Synthetic people", demo_sie),
+    BuiltIn("demo_transreid", "Synthetic people", demo_transreid),
+)

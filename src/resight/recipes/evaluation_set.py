@@ -1,15 +1,22 @@
 """Query and gallery rows, how they are evaluated, and whom to tell meanwhile."""
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from resight.data.draws import gallery_masks
+from resight.data.join import COLUMN as DATASET
 from resight.data.manifest import Manifest
-from resight.evaluation import Report, average_reports, evaluate
-from resight.inference import Embedder
+from resight.errors import DataError
+from resight.evaluation import Report, average_reports, evaluate, evaluate_draws
+from resight.inference import Embedder, embed_in_shards
+from resight.models.weights import WeightReport
 from resight.recipes.schema import DataSection, EvaluateSection
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -17,13 +24,14 @@ class Listener:
     """Whom to tell while a recipe runs; a progress bar listens here.
 
     on_step: (epoch, step, steps of the epoch, mean loss). on_row: a finished epoch. on_stage: what happens next.
-    on_embed: (images done, images in all).
+    on_embed: (images done, images in all). on_start: weights were loaded to start from.
     """
 
     on_step: Callable[[int, int, int, float], None] = field(default=lambda epoch, step, steps, loss: None)
     on_row: Callable[[dict[str, Any]], None] = field(default=lambda row: None)
     on_stage: Callable[[str], None] = field(default=lambda stage: None)
     on_embed: Callable[[int, int], None] = field(default=lambda done, total: None)
+    on_start: Callable[[WeightReport], None] = field(default=lambda report: None)
 
 
 @dataclass(frozen=True)
@@ -40,18 +48,26 @@ class EvaluationSet:
         """None where the manifest has neither a query nor a gallery row.
 
         Raises:
-            DataError: if it has only one of the two.
+            DataError: if it has only one of the two, or draws of the gallery where the data asks for both directions.
         """
         if not {"query", "gallery"} & set(manifest.column("split")):
             return None
-        return cls(manifest.split("query"), manifest.split("gallery"), section, data.both_directions)
+        test = cls(manifest.split("query"), manifest.split("gallery"), section, data.both_directions)
+        if test.both_directions and gallery_masks(test.rows()):
+            raise DataError("the test set draws its galleries (column 'gallery_draws'); both_directions has to be off")
+        return test
+
+    def rows(self) -> Manifest:
+        """The query rows, then the gallery rows."""
+        return Manifest.concat([self.query, self.gallery])
 
     def embed(self, embedder: Embedder, listener: Listener) -> tuple[np.ndarray, np.ndarray]:
-        """Embeddings of the query and of the gallery rows."""
+        """Embeddings of the query and of the gallery rows; connected processes share the work and all have to call."""
         total = len(self.query) + len(self.gallery)
 
         def embed(part: Manifest, done_before: int) -> np.ndarray:
-            return embedder.embed(
+            return embed_in_shards(
+                embedder,
                 part,
                 batch_size=self.section.batch_size,
                 flip=self.section.flip,
@@ -61,11 +77,38 @@ class EvaluationSet:
         return embed(self.query, 0), embed(self.gallery, len(self.query))
 
     def report(self, query: np.ndarray, gallery: np.ndarray) -> Report:
-        """The metrics of embeddings; the mean of both directions where the data asks for it."""
+        """The metrics of embeddings; the mean of the draws or of both directions where the data asks for it."""
+        rows = self.rows()
+        if gallery_masks(rows):
+            return evaluate_draws(
+                np.concatenate([query, gallery]),
+                rows,
+                metric=self.section.metric,
+                cross_camera=self.section.cross_camera,
+                max_rank=self.section.max_rank,
+            )
         forward = self._evaluate(query, self.query, gallery, self.gallery)
         if not self.both_directions:
             return forward
         return average_reports([forward, self._evaluate(gallery, self.gallery, query, self.query)])
+
+    def reports_by_dataset(self, query: np.ndarray, gallery: np.ndarray) -> dict[str, Report]:
+        """The report of each set of a joined test (column `dataset`) alone; empty where there is one set only.
+
+        Left out, with a log line, is a set that cannot be evaluated alone, such as one of distractors.
+        """
+        rows = self.rows().table
+        values = rows.column(DATASET).unique().to_pylist() if DATASET in rows.column_names else []
+        names = sorted(value for value in values if isinstance(value, str))
+        reports = {}
+        for name in names if len(names) > 1 else []:
+            masks = [part.codes(DATASET, [name]) == 0 for part in (self.query, self.gallery)]
+            test = replace(self, query=self.query.select(masks[0]), gallery=self.gallery.select(masks[1]))
+            try:
+                reports[name] = test.report(query[masks[0]], gallery[masks[1]])
+            except DataError as error:
+                _logger.warning("the data set %s is not evaluated alone: %s", name, error)
+        return reports
 
     def _evaluate(self, vectors: np.ndarray, query: Manifest, candidates: np.ndarray, gallery: Manifest) -> Report:
         return evaluate(
@@ -77,6 +120,12 @@ class EvaluationSet:
             cross_camera=self.section.cross_camera,
             max_rank=self.section.max_rank,
         )
+
+
+def report_json(report: Report, test: EvaluationSet, vectors: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
+    """The report as plain values; with those of each set under `datasets` where the test is a joined one."""
+    parts = {name: part.to_json() for name, part in test.reports_by_dataset(*vectors).items()}
+    return {**report.to_json(), **({"datasets": parts} if parts else {})}
 
 
 def report_numbers(report: Report) -> dict[str, float]:

@@ -82,6 +82,19 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Nested:
     return result
 
 
+def differences(base: Mapping[str, Any], changed: Mapping[str, Any]) -> Nested:
+    """What `merge` has to lay over the base to get the changed one, which has no fewer keys."""
+    result: Nested = {}
+    for key, value in changed.items():
+        old = base.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            if below := differences(old, value):
+                result[key] = below
+        elif key not in base or old != value:
+            result[key] = value
+    return result
+
+
 def known_keys(model: type[BaseModel] = TrainRecipe, prefix: str = "") -> list[str]:
     """All dotted keys of a recipe."""
     keys = []

@@ -15,9 +15,8 @@ from resight.data.samplers import PKSampler
 from resight.errors import DataError
 from resight.evaluation import Report
 from resight.inference import Embedder, ModelCard, write_model
-from resight.models import ReIDModel
 from resight.recipes import build
-from resight.recipes.evaluation_set import EvaluationSet, Listener, report_numbers
+from resight.recipes.evaluation_set import EvaluationSet, Listener, report_json, report_numbers
 from resight.recipes.schema import TrainRecipe
 from resight.train import Hooks, RunFolder, SupervisedTask, Trainer, create_optimizer, parameter_groups
 
@@ -72,8 +71,14 @@ def train(recipe: TrainRecipe, folder: Path, *, resume: bool = False, listener: 
     with torch.random.fork_rng(devices=[]):  # the model is made on the CPU
         torch.manual_seed(recipe.train.seed)
         model = build.build_model(recipe, vocabulary)
-    trainer = _trainer(recipe, rows, vocabulary, model, RunFolder(folder).checkpoint)
+        task = build.build_task(recipe, model)
+        goes_on = resume and RunFolder(folder).checkpoint.is_file()
+        start = None if goes_on else build.load_start(recipe, model)
+    trainer = _trainer(recipe, rows, vocabulary, task, RunFolder(folder).checkpoint)
     run = _open_folder(folder, recipe, trainer, resume)
+    if start is not None and trainer.accelerator.is_main_process:
+        run.write_weights(start.to_json())
+        listener.on_start(start)
     card = _card(recipe, vocabulary, sum(parameter.numel() for parameter in model.parameters()))
 
     def embedder_of(network: nn.Module) -> Embedder:
@@ -96,8 +101,15 @@ def train(recipe: TrainRecipe, folder: Path, *, resume: bool = False, listener: 
     finally:
         run.close()
     report = vectors = None
+    if test is not None:
+        listener.on_stage("evaluating")
+        vectors = test.embed(embedder, listener)
+        report = test.report(*vectors)
+        embedder.card = replace(embedder.card, metrics=report_numbers(report))
     if trainer.accelerator.is_main_process:
-        report, vectors = _finish(run, embedder, test, listener)
+        if report is not None and test is not None and vectors is not None:
+            run.write_report(report_json(report, test, vectors))
+        write_model(run.model, embedder.model, embedder.card)
     trainer.accelerator.wait_for_everyone()
     return Outcome(run, recipe, embedder, report, test, vectors)
 
@@ -115,21 +127,6 @@ def _open_folder(folder: Path, recipe: TrainRecipe, trainer: Trainer, resume: bo
     return run
 
 
-def _finish(
-    run: RunFolder, embedder: Embedder, test: EvaluationSet | None, listener: Listener
-) -> tuple[Report | None, tuple[np.ndarray, np.ndarray] | None]:
-    """Evaluates the result and stores it with its numbers; returns report and embeddings."""
-    report = vectors = None
-    if test is not None:
-        listener.on_stage("evaluating")
-        vectors = test.embed(embedder, listener)
-        report = test.report(*vectors)
-        run.write_report(report.to_json())
-        embedder.card = replace(embedder.card, metrics=report_numbers(report))
-    write_model(run.model, embedder.model, embedder.card)
-    return report, vectors
-
-
 def _training_rows(manifest: Manifest) -> Manifest:
     rows = manifest.split("train")
     labelled = np.array([pid is not None for pid in rows.column("pid")])
@@ -139,16 +136,16 @@ def _training_rows(manifest: Manifest) -> Manifest:
 
 
 def _trainer(
-    recipe: TrainRecipe, rows: Manifest, vocabulary: Vocabulary, model: ReIDModel, checkpoint: Path
+    recipe: TrainRecipe, rows: Manifest, vocabulary: Vocabulary, task: SupervisedTask, checkpoint: Path
 ) -> Trainer:
     optimizer = create_optimizer(
-        parameter_groups(model.named_parameters(), build.build_group_rule(recipe)),
+        parameter_groups(task.model.named_parameters(), build.build_group_rule(recipe)),
         recipe.optimizer.name,
         momentum=recipe.optimizer.momentum,
         betas=recipe.optimizer.betas,
     )
     trainer = Trainer(
-        SupervisedTask(model, build.build_loss(recipe)),
+        task,
         batches=lambda epoch, start: [],
         optimizer=optimizer,
         schedule=build.build_schedule(recipe.schedule, base_lr=recipe.optimizer.lr, epochs=recipe.train.epochs),

@@ -21,13 +21,14 @@ class DataSection(Section):
     """Where the images are.
 
     source: a manifest (.parquet, .csv), or a folder that `format` names a converter for. format: name of the
-    converter; None: a manifest. both_directions: evaluate query against gallery and gallery against query, and report
-    the mean (for two-camera sets). workers: processes that load images. keep: hold resized training crops in memory,
-    which only works without such processes.
+    converter; None: a manifest. options: of that converter (`resight data formats`). both_directions: evaluate query
+    against gallery and gallery against query, and report the mean (for two-camera sets). workers: processes that load
+    images. keep: hold resized training crops in memory, which only works without such processes.
     """
 
     source: Path | None = None
     format: str | None = None
+    options: dict[str, bool | int | str] = Field(default_factory=dict)
     both_directions: bool = False
     workers: int = Field(0, ge=0)
     keep: bool = False
@@ -43,7 +44,8 @@ class ModelSection(Section):
     """The network; see `resight.models.create_model`.
 
     stride: step between patches in pixels; null: `patch_size`, no overlap. side_information: which of the data's
-    cameras and views get an embedding.
+    cameras and views get an embedding. weights: what to start from: `timm` for what timm offers for that net, or the
+    path of a file or folder of any kind that `resight.models.weights` reads; null: initial values.
     """
 
     name: str = "vit_base"
@@ -57,11 +59,17 @@ class ModelSection(Section):
     jigsaw_shift: int = Field(5, ge=1)
     jigsaw_groups: int = Field(2, ge=1)
     jigsaw_rearrange: bool = True
+    pooling: Literal["default", "average", "gem"] = "default"
     drop_path: float = Field(0.1, ge=0, lt=1)
     dropout: float = Field(0.0, ge=0, lt=1)
     attention_dropout: float = Field(0.0, ge=0, lt=1)
     neck_feature: Literal["before", "after"] = "before"
+    neck: Literal["bnneck", "none"] = "bnneck"
+    classifier: Literal["linear", "arcface", "cosface", "amsoftmax", "circle"] = "linear"
+    classifier_scale: float | None = Field(None, gt=0)
+    classifier_margin: float | None = Field(None, ge=0)
     initial_weights: Literal["official", "structured"] = "official"
+    weights: str | None = None
     shape: dict[str, int | float | bool | None] = Field(default_factory=dict)
 
 
@@ -76,6 +84,7 @@ class AugmentSection(Section):
     padding: int = Field(10, ge=0)
     erase: float = Field(0.5, ge=0, le=1)
     erase_area: tuple[Share, Share] = (0.02, 1 / 3)
+    erase_fill: Literal["noise", "mean"] = "noise"
     zoom: float = Field(0.0, ge=0)
     aspect: float = Field(0.0, ge=0)
     rotation: float = Field(0.0, ge=0)
@@ -96,7 +105,11 @@ class SamplerSection(Section):
 
 
 class LossSection(Section):
-    """See `resight.losses.ReIDLoss`; margin null is the soft margin."""
+    """See `resight.losses.ReIDLoss`; margin null is the soft margin.
+
+    center_weight: of the center loss of the global feature; center_lr: of its centers. See `resight.train.centers`.
+    across_ranks: with several processes, triplet and contrastive loss see the batches of all.
+    """
 
     identity_weight: float = Field(1.0, ge=0)
     triplet_weight: float = Field(1.0, ge=0)
@@ -106,6 +119,9 @@ class LossSection(Section):
     normalize_triplet: bool = False
     temperature: float = Field(0.1, gt=0)
     branch_weighting: Literal["code", "paper"] = "code"
+    center_weight: float = Field(0.0, ge=0)
+    center_lr: float = Field(0.5, gt=0)
+    across_ranks: bool = False
 
 
 class OptimizerSection(Section):

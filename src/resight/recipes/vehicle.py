@@ -13,6 +13,7 @@ from resight.recipes.schema import (
     TrainRecipe,
     TrainSection,
 )
+from resight.recipes.table import BuiltIn
 
 
 def vehicle_baseline() -> TrainRecipe:
@@ -63,3 +64,10 @@ def vehicle() -> TrainRecipe:
             "evaluate": EvaluateSection(flip=True),
         }
     )
+
+
+VEHICLE: tuple[BuiltIn, ...] = (
+    BuiltIn("vehicle_baseline", "Two-camera vehicles", vehicle_baseline),
+    BuiltIn("vehicle_transreid", "Two-camera vehicles", vehicle_transreid),
+    BuiltIn("vehicle", "Two-camera vehicles", vehicle),
+)

@@ -1,6 +1,7 @@
 """Training: one loop, its optimisers, schedules, checkpoints and run folder."""
 
-from resight.train.loop import Hooks, Trainer
+from resight.train.hooks import Hooks
+from resight.train.loop import Trainer
 from resight.train.optim import GroupRule, create_optimizer, parameter_groups
 from resight.train.run_folder import RunFolder
 from resight.train.schedules import ConstantSchedule, CosineSchedule, MultiStepSchedule

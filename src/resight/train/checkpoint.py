@@ -18,9 +18,19 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Args:
         path: of the checkpoint file; its folder is made.
         state: tensors, numbers, strings, and lists and dicts of them.
+
+    Raises:
+        TrainingError: if it cannot be written, such as on a full disk; the checkpoint before it is kept.
     """
-    with whole_file(path) as temporary:
-        torch.save({"format_version": FORMAT_VERSION, **state}, temporary)
+    try:
+        with whole_file(path) as temporary:
+            torch.save({"format_version": FORMAT_VERSION, **state}, temporary)
+    except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
+        reason = str(error).partition("\n")[0]
+        kept = "the one before it is kept" if path.is_file() else "there is none yet"
+        raise TrainingError(
+            f"the checkpoint {path} could not be written ({reason}); {kept}. Make room or mend the disk, then resume"
+        ) from error
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

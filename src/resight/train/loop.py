@@ -4,42 +4,37 @@ All chance in a step comes from seeds made of (run seed, step, rank), and all ch
 place). So a run can be entered at any step and goes on exactly as if it had never stopped.
 """
 
+import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from resight.errors import TrainingError
+from resight.memory import explain_out_of_memory
 from resight.train.average import WeightAverage
 from resight.train.checkpoint import load_checkpoint, save_checkpoint
+from resight.train.hooks import Batches, Hooks
 from resight.train.schedules import Schedule, schedule_time, set_learning_rate
 from resight.train.settings import LoopSettings
+from resight.train.stop import StopSignals
 from resight.train.task import Task
 
-Batches = Callable[[int, int], Iterable[Any]]
-"""(epoch, first step) -> the batches of that epoch from that step on; it has a length."""
+_logger = logging.getLogger(__name__)
 
-
-@dataclass
-class Hooks:
-    """What the loop tells the outside.
-
-    on_row: a finished epoch's numbers. on_step: (epoch, step, steps of the epoch, mean loss so far). evaluate: called
-    with the model to evaluate, gives numbers for the row of its epoch.
-    """
-
-    on_row: Callable[[dict[str, Any]], None] = field(default=lambda row: None)
-    on_step: Callable[[int, int, int, float], None] = field(default=lambda epoch, step, steps, loss: None)
-    evaluate: Callable[[nn.Module], Mapping[str, float]] | None = None
+_LOWER = (
+    "take fewer images per batch (ids_per_batch; accumulation makes up for it), precision bf16, gradient checkpointing "
+    "or a smaller image size"
+)
 
 
 class Trainer:
@@ -91,6 +86,9 @@ class Trainer:
         self.updates = 0  # optimiser steps done since the start
         self.sums: dict[str, float] = {}
         self.seconds = 0.0
+        self.signals = StopSignals()
+        self.is_stopping = False  # a process was told to stop, and by now all know
+        self._named: set[str] = set()  # unreadable images that were reported
 
     @property
     def result(self) -> nn.Module:
@@ -98,28 +96,42 @@ class Trainer:
         return self.task.model if self.average is None else self.average.model
 
     def fit(self) -> nn.Module:
-        """Trains to the last epoch; returns `result`, in evaluation mode.
+        """Trains to the last epoch; returns `result`, in evaluation mode and the same in all processes.
+
+        Ctrl-C or SIGTERM ends it after the step that runs, with a checkpoint; a second one ends it at once.
 
         Raises:
-            TrainingError: if the loss stops being finite; the last checkpoint is kept.
+            TrainingError: if the loss stops being finite, or a checkpoint cannot be written; the last one is kept.
+            MemoryLimitError: if a batch does not fit.
+            KeyboardInterrupt: after Ctrl-C.
+            SystemExit: after SIGTERM.
         """
         device = self.accelerator.device
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        with self.signals, torch.random.fork_rng([device] if device.type == "cuda" else []):
             while self.epoch < self.settings.epochs:
                 self._run_epoch()
-        return self.result.eval()
+        return self._shared_result()
 
     def _run_epoch(self) -> None:
         row = self._train_epoch()
         self.epoch, self.step, self.sums, self.seconds = self.epoch + 1, 0, {}, 0.0
+        if self._evaluates() and self.hooks.evaluate is not None:
+            row.update(self.hooks.evaluate(self._shared_result()))
         if self.accelerator.is_main_process:
-            if self._evaluates() and self.hooks.evaluate is not None:
-                row.update(self.hooks.evaluate(self.result.eval()))
             # Before the checkpoint: a row too many is cut when the run is resumed, a missing one would stay missing.
             self.hooks.on_row(row)
-        if self._due(self.settings.save_every):
+        self.is_stopping = self.is_stopping or self._numbers({}, stop=self._stop_flag())["stop"] > 0
+        if self._due(self.settings.save_every) or self.is_stopping:
             self.save()
         self.accelerator.wait_for_everyone()
+        if self.is_stopping:
+            self.signals.leave()
+
+    def _shared_result(self) -> nn.Module:
+        """`result` in evaluation mode; statistics of norms, which differ between processes, are those of the first."""
+        for buffer in self.result.buffers():
+            broadcast(buffer)
+        return self.result.eval()
 
     def _train_epoch(self) -> dict[str, Any]:
         """The rest of the present epoch; returns its row."""
@@ -135,10 +147,14 @@ class Trainer:
             self.seconds += time.perf_counter() - started
             if self._saves_here(steps):
                 self.save()
+                if self.is_stopping:
+                    self.signals.leave()
             started = time.perf_counter()
-        images = self.sums.pop("images")
+        images, skipped = self.sums.pop("images"), self.sums.pop("skipped")
         row: dict[str, Any] = {"epoch": self.epoch + 1, "lr": rate}
         row.update({name: value / steps for name, value in self.sums.items()})
+        if skipped:
+            row["skipped_images"] = round(skipped)
         row["images_per_second"] = images / self.seconds
         return row
 
@@ -152,13 +168,17 @@ class Trainer:
         first = self.step - self.step % settings.accumulation  # batch of the optimiser step that this one belongs to
         count = min(settings.accumulation, steps - first)
         is_last = self.step + 1 == first + count
-        batch = batch.to(self.accelerator.device)
-        with nullcontext() if is_last else self.accelerator.no_sync(self.model):
+        synchronized = nullcontext() if is_last else self.accelerator.no_sync(self.model)
+        with explain_out_of_memory(f"training on {len(batch.rows)} images at a time", _LOWER), synchronized:
+            batch = batch.to(self.accelerator.device)
             with self._autocast():
                 terms = self.task.terms(self.forward, batch)
             self.scaler.scale(terms["loss"] / count).backward()  # type: ignore[no-untyped-call]
-        numbers = self._numbers(terms)
+        self._report_skipped(batch)
+        numbers = self._numbers(terms, skipped=float(len(batch.skipped)), stop=self._stop_flag())
         self._check(numbers["loss"], batch)
+        self.is_stopping = self.is_stopping or numbers.pop("stop") > 0
+        numbers["skipped"] *= self.accelerator.num_processes
         self.step += 1
         if is_last:
             self._update()
@@ -185,10 +205,20 @@ class Trainer:
         dtype = torch.float16 if self.settings.precision == "fp16" else torch.bfloat16
         return torch.autocast(self.accelerator.device.type, dtype, enabled=self.settings.precision != "fp32")
 
-    def _numbers(self, terms: Mapping[str, Tensor]) -> dict[str, float]:
-        """The terms as numbers, averaged over the processes; fetched from the device at once."""
-        values = torch.stack([value.detach().float() for value in terms.values()])
-        return dict(zip(terms, self.accelerator.reduce(values, "mean").tolist(), strict=True))
+    def _numbers(self, terms: Mapping[str, Tensor], **others: float) -> dict[str, float]:
+        """The terms and other numbers, averaged over the processes; fetched from the device at once."""
+        numbers = torch.tensor(list(others.values()), device=self.accelerator.device)
+        values = torch.stack([*(value.detach().float() for value in terms.values()), *numbers])
+        return dict(zip((*terms, *others), self.accelerator.reduce(values, "mean").tolist(), strict=True))
+
+    def _stop_flag(self) -> float:
+        return float(self.signals.received is not None)
+
+    def _report_skipped(self, batch: Any) -> None:
+        for message in batch.skipped:
+            if message not in self._named:
+                self._named.add(message)
+                _logger.warning("left out of training: %s", message)
 
     def _check(self, loss: float, batch: Any) -> None:
         if not math.isfinite(loss):
@@ -210,8 +240,10 @@ class Trainer:
 
     def _saves_here(self, steps: int) -> bool:
         """Whether to save inside the epoch; only between optimiser steps, since gradients are not stored."""
-        batches = self.settings.save_steps * self.settings.accumulation
-        return batches > 0 and self.step % batches == 0 and self.step < steps
+        if self.step % self.settings.accumulation or self.step == steps:
+            return False
+        every = self.settings.save_steps * self.settings.accumulation
+        return self.is_stopping or (every > 0 and self.step % every == 0)
 
     def save(self) -> None:
         """Writes the checkpoint, on the first rank."""

@@ -4,6 +4,7 @@
 RUN/
   recipe.yaml         the resolved recipe, every value spelled out
   environment.json    versions, device, command; of the last start
+  weights.json        what was taken from the weights that the recipe starts from, tensor by tensor
   metrics.jsonl       one line per epoch
   tensorboard/        the same for TensorBoard, where it is installed
   checkpoints/last.pt everything needed to resume
@@ -31,6 +32,7 @@ class RunFolder:
         self.path = path
         self.recipe = path / "recipe.yaml"
         self.environment = path / "environment.json"
+        self.weights = path / "weights.json"
         self.metrics = path / "metrics.jsonl"
         self.tensorboard = path / "tensorboard"
         self.checkpoint = path / "checkpoints" / "last.pt"
@@ -99,6 +101,10 @@ class RunFolder:
         rows = [row for row in self.rows() if row["epoch"] <= epochs]
         self._purge = epochs + 1
         _write(self.metrics, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def write_weights(self, report: Mapping[str, Any]) -> None:
+        """weights.json: what the model started from."""
+        _write(self.weights, json.dumps(report, indent=2) + "\n")
 
     def write_report(self, report: Mapping[str, Any]) -> None:
         """report.json: the numbers of the finished run."""

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from resight.data.dataset import Batch
 from resight.errors import DataError
 from resight.losses import ReIDLoss
+from resight.models import ReIDModel
+from resight.train.centers import MovingCenters
+from resight.train.gather import gather_batch
 
 
 class Task(Protocol):
@@ -40,37 +43,59 @@ class Task(Protocol):
 
 
 class SupervisedTask:
-    """Re-identification with labels: `ReIDLoss` over all branches.
+    """Re-identification with labels: `ReIDLoss` over all branches, and center loss where there are centers.
 
     Args:
         model: a `ReIDModel` with classifiers.
         loss: of features, logits and labels.
+        centers: of the global feature; None: no center loss.
+        across_ranks: triplet and contrastive loss see the batches of all processes, as one process with the joined
+            batch would.
     """
 
-    def __init__(self, model: nn.Module, loss: ReIDLoss) -> None:
-        self.model = model
+    def __init__(
+        self,
+        model: ReIDModel,
+        loss: ReIDLoss,
+        centers: MovingCenters | None = None,
+        *,
+        across_ranks: bool = False,
+    ) -> None:
+        self.model: nn.Module = model
         self.loss = loss
+        self.centers = centers
+        self.across_ranks = across_ranks
+        if not loss.weights["identity"]:
+            model.necks.requires_grad_(False)  # nothing reaches them, and DDP waits for the gradients of all that train
 
     def terms(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """`loss`, its parts (`identity_loss`, ...) and `accuracy` (share of the batch that the global branch names)."""
         if bool((batch.labels < 0).any()):
             rows = batch.rows[batch.labels < 0].tolist()
             raise DataError(f"training rows {rows[:5]} have no identity; supervised training needs one for each row")
-        output = model(batch.images, batch.cameras, batch.views)
-        terms = self.loss(output.features, output.logits, batch.labels)
+        output = model(batch.images, batch.cameras, batch.views, batch.labels)
+        features, labels = output.features, batch.labels
+        if self.across_ranks:
+            features, labels = gather_batch(features, labels)
+        total, parts = self.loss(features, output.logits, batch.labels, metric_labels=labels)
+        if self.centers is not None:
+            pull = self.centers.pull(output.features[:, 0], batch.labels)
+            total, parts = total + self.centers.weight * pull, {**parts, "center": pull}
         with torch.no_grad():
             accuracy = (output.logits[:, 0].argmax(1) == batch.labels).float().mean()
         return {
-            "loss": terms.total,
-            **{f"{name}_loss": value for name, value in terms.parts.items()},
+            "loss": total,
+            **{f"{name}_loss": value for name, value in parts.items()},
             "accuracy": accuracy,
         }
 
     def after_step(self, step: int) -> None:
-        return None
+        if self.centers is not None:
+            self.centers.move()
 
     def state(self) -> dict[str, Any]:
-        return {}
+        return {} if self.centers is None else {"centers": self.centers.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        return None
+        if self.centers is not None:
+            self.centers.load_state(state["centers"])

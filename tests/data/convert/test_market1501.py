@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from resight.data.convert import CONVERTERS, market1501
+from resight.data.convert import market1501
 from resight.data.convert.market1501 import NAME
 from resight.errors import DataError
 
@@ -123,8 +123,3 @@ def test_nothing_but_odd_names(tmp_path: Path) -> None:
     fill(tmp_path, query=["cat.jpg"])
     with pytest.raises(DataError, match="not one file name looks like"):
         market1501(tmp_path, strict=False)
-
-
-def test_registry(market: Path) -> None:
-    assert sorted(CONVERTERS) == ["csv_table", "folder_per_identity", "market1501", "vehicle_reid"]
-    assert len(CONVERTERS["market1501"](market)) == 6

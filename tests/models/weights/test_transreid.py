@@ -3,38 +3,9 @@ import torch
 
 from resight.errors import ModelFormatError
 from resight.models import create_model
-from resight.models.weights.transreid import from_transreid
+from resight.models.weights.transreid import from_transreid, transreid_names
 from tests.models.tiny import TINY, shake
-
-LAYERS = ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2")
-BLOCK = [f"{layer}.{kind}" for layer in LAYERS for kind in ("weight", "bias")]
-NECK = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
-
-
-def official_names(*, jigsaw: bool) -> dict[str, str]:
-    """Official name to ours, written out, for two blocks, two parts and cameras; "" for what is unused."""
-    names = {
-        "base.cls_token": "encoder.cls_token",
-        "base.pos_embed": "encoder.pos_embed",
-        "base.sie_embed": "encoder.side_information.table",
-        "base.patch_embed.proj.weight": "encoder.patch_embed.proj.weight",
-        "base.patch_embed.proj.bias": "encoder.patch_embed.proj.bias",
-        "base.fc.weight": "",
-        "base.fc.bias": "",
-        "classifier.weight": "necks.0.classifier.weight",
-    }
-    names |= {f"base.blocks.0.{name}": f"encoder.blocks.0.{name}" for name in BLOCK}
-    names |= {f"base.blocks.1.{name}": "" if jigsaw else f"encoder.global_branch.block.{name}" for name in BLOCK}
-    names |= {f"base.norm.{n}": "" if jigsaw else f"encoder.global_branch.norm.{n}" for n in ("weight", "bias")}
-    names |= {f"bottleneck.{name}": f"necks.0.norm.{name}" for name in NECK}
-    if jigsaw:
-        for theirs, ours in (("b1", "global_branch"), ("b2", "local_branch")):
-            names |= {f"{theirs}.0.{name}": f"encoder.{ours}.block.{name}" for name in BLOCK}
-            names |= {f"{theirs}.1.{name}": f"encoder.{ours}.norm.{name}" for name in ("weight", "bias")}
-        for part in (1, 2):
-            names |= {f"bottleneck_{part}.{name}": f"necks.{part}.norm.{name}" for name in NECK}
-            names[f"classifier_{part}.weight"] = f"necks.{part}.classifier.weight"
-    return names
+from tests.models.weights.official import official_names
 
 
 @pytest.mark.parametrize("prefix", ["", "module."])
@@ -72,3 +43,13 @@ def test_the_state_is_left_as_it_is():
 def test_something_else_is_refused():
     with pytest.raises(ModelFormatError, match="no block of a ViT"):
         from_transreid({"layer1.0.conv1.weight": torch.zeros(1)})
+
+
+def test_the_resnet_of_the_strong_baseline():
+    names = transreid_names(["base.conv1.weight", "base.layer1.0.conv1.weight", "base.fc.weight", "bottleneck.bias"])
+    assert names == {
+        "base.conv1.weight": "encoder.net.conv1.weight",
+        "base.layer1.0.conv1.weight": "encoder.net.layer1.0.conv1.weight",
+        "base.fc.weight": None,
+        "bottleneck.bias": "necks.0.norm.bias",
+    }

@@ -1,4 +1,4 @@
-"""Market-1501, and every data set in its layout: DukeMTMC-reID, Occluded-Duke, CUHK03-NP."""
+"""Market-1501, and every data set in its layout."""
 
 import re
 from pathlib import Path

@@ -48,13 +48,32 @@ def convert_named_files(
     if len(present) < len(folders):
         absent = ", ".join(name for name in folders if name not in present)
         _logger.warning("%s: no folder %s; the manifest has the other splits only", root, absent)
-    columns: dict[str, list[Any]] = {name: [] for name in (*_COLUMNS, *_NUMBERS)}
-    odd: list[str] = []
+    images: dict[str, list[str]] = {}
     for name in present:
         files = image_names(root / name, suffixes)
         if not files:
             raise DataError(f"{root / name}: expected images ({', '.join(suffixes)}), came none; is the copy complete?")
-        odd += _add_rows(columns, name, files, folders[name], pattern)
+        images.setdefault(folders[name], []).extend(f"{name}/{file}" for file in files)
+    return manifest_of_names(root, images, pattern, example, strict=strict)
+
+
+def manifest_of_names(
+    root: Path, images: Mapping[str, Sequence[str]], pattern: re.Pattern[str], example: str, *, strict: bool = True
+) -> Manifest:
+    """Manifest of images whose base names hold identity and camera.
+
+    Args:
+        root: folder of the relative paths.
+        images: split -> paths relative to `root`; the rows keep this order.
+        pattern: as in `convert_named_files`; so are `example` and `strict`.
+        example: a good file name.
+        strict: raise if a name does not match.
+
+    Raises:
+        DataError: if a name does not match, or none does.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in (*_COLUMNS, *_NUMBERS)}
+    odd = [image for split, paths in images.items() for image in _add_rows(columns, paths, split, pattern)]
     if odd:
         text = f"{root}: {len(odd):,} file names do not look like {example}: {first_few(odd)}"
         if strict:
@@ -70,19 +89,17 @@ def convert_named_files(
     return manifest
 
 
-def _add_rows(
-    columns: dict[str, list[Any]], folder: str, files: Sequence[str], split: str, pattern: re.Pattern[str]
-) -> list[str]:
-    """Append one row for each file name that matches; return the others, with their folder."""
+def _add_rows(columns: dict[str, list[Any]], images: Sequence[str], split: str, pattern: re.Pattern[str]) -> list[str]:
+    """Append one row for each image whose base name matches; return the others."""
     odd = []
-    for file in files:
-        match = pattern.match(file)
+    for image in images:
+        match = pattern.match(image.rpartition("/")[2])
         if match is None:
-            odd.append(f"{folder}/{file}")
+            odd.append(image)
             continue
         parts = match.groupdict()
         is_junk = parts["pid"] == "-1"
-        columns["image"].append(f"{folder}/{file}")
+        columns["image"].append(image)
         columns["pid"].append(None if is_junk else parts["pid"])
         columns["camid"].append(str(int(parts["camid"])))
         columns["split"].append(split)

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from resight.data.convert.folders import first_few, require_folder
+from resight.data.convert.lists import read_lines
 from resight.data.manifest import Manifest
 from resight.errors import DataError
 
@@ -30,7 +31,7 @@ def vehicle_reid(folder: str | Path, *, query_camera: str = "1") -> Manifest:
     root = require_folder(folder, "images/, train.txt and val.txt")
     if query_camera not in ("1", "2"):
         raise DataError(f"query_camera: expected '1' or '2', came {query_camera!r}")
-    names = {"train.txt": _listed(root / "train.txt"), "val.txt": _listed(root / "val.txt")}
+    names = {name: sorted(read_lines(root / name, "one image name")) for name in ("train.txt", "val.txt")}
     everything = [name for listed in names.values() for name in listed]
     twice = [name for name, count in Counter(everything).items() if count > 1]
     if twice:
@@ -56,16 +57,6 @@ def vehicle_reid(folder: str | Path, *, query_camera: str = "1") -> Manifest:
     )
     manifest.require_valid()
     return manifest
-
-
-def _listed(path: Path) -> list[str]:
-    """The file names in a list, sorted; blank lines and a missing last newline do no harm."""
-    if not path.is_file():
-        raise DataError(f"{path}: expected a list with one image name on each line, but there is no such file")
-    names = sorted(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
-    if not names:
-        raise DataError(f"{path}: expected one image name on each line, but the list is empty")
-    return names
 
 
 def _parts(root: Path, name: str) -> dict[str, str]:

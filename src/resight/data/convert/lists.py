@@ -1,0 +1,60 @@
+"""Lists of images that come with a data set: one entry on each line, and the images it names on disk."""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from resight.data.convert.folders import first_few
+from resight.errors import DataError
+
+_logger = logging.getLogger(__name__)
+
+
+def read_lines(path: Path, what: str) -> list[str]:
+    """The lines in order, without the blank ones and the white space around.
+
+    A byte order mark, CRLF and a missing last newline do no harm.
+
+    Args:
+        path: of the list, UTF-8.
+        what: what stands on each line, for messages.
+
+    Raises:
+        DataError: if there is no such file, it is not UTF-8, or it holds no line.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: expected a list with {what} on each line, but there is no such file")
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            lines = [line.strip() for line in file]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected a list in UTF-8: {error}") from error
+    filled = [line for line in lines if line]
+    if not filled:
+        raise DataError(f"{path}: expected {what} on each line, but the list is empty")
+    return filled
+
+
+def on_disk(root: Path, images: Sequence[str], *, strict: bool) -> npt.NDArray[np.bool_]:
+    """Which of the listed images are files below `root`, (N,).
+
+    Args:
+        root: folder that the images' paths start from.
+        images: N relative paths.
+        strict: raise if one is missing; otherwise log their number.
+
+    Raises:
+        DataError: if one is missing and `strict`, or all are.
+    """
+    found = np.array([os.path.isfile(f"{root}/{image}") for image in images], dtype=bool)  # noqa: PTH113 (fast)
+    missing = [image for image, there in zip(images, found.tolist(), strict=True) if not there]
+    if missing:
+        text = f"{root}: {len(missing):,} of {len(images):,} listed images are missing: {first_few(missing)}"
+        if strict or not found.any():
+            raise DataError(f"{text}; restore them, or leave them out with the option strict=false")
+        _logger.warning("%s; they are left out", text)
+    return found

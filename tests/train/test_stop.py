@@ -1,0 +1,71 @@
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resight.train import Hooks
+from resight.train.stop import StopSignals
+from tests.train.toy import BATCHES, assert_same, state_of, toy_model, toy_trainer
+
+ENDS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: SystemExit}
+
+
+def _signal_at(step: int, number: int, times: int = 1) -> Hooks:
+    left = [step]
+
+    def on_step(epoch: int, step: int, steps: int, loss: float) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            for _ in range(times):
+                os.kill(os.getpid(), number)
+
+    return Hooks(on_step=on_step)
+
+
+@pytest.mark.parametrize("number", ENDS)
+@pytest.mark.parametrize("step", [1, 3, BATCHES - 1, BATCHES, BATCHES + 2, 2 * BATCHES])
+@pytest.mark.parametrize("settings", [{}, {"accumulation": 2, "save_every": 2}], ids=["plain", "accumulation"])
+def test_a_signal_saves_and_leaves_and_the_run_ends_bitwise_the_same(
+    tmp_path: Path, number: int, step: int, settings: dict[str, Any]
+) -> None:
+    settings = {"epochs": 2, **settings}
+    undisturbed = toy_trainer(**settings)
+    undisturbed.fit()
+    path = tmp_path / "last.pt"
+    before = signal.getsignal(number)
+    stopped = toy_trainer(path, hooks=_signal_at(step, number), **settings)
+    with pytest.raises(ENDS[number]) as caught:
+        stopped.fit()
+    assert signal.getsignal(number) is before
+    assert number == signal.SIGINT or caught.value.code == 143
+    done = stopped.epoch * BATCHES + stopped.step
+    assert step <= done <= step + settings.get("accumulation", 1), "it leaves at the next place where it can save"
+    again = toy_trainer(path, model=toy_model(seed=1), **settings)
+    again.resume()
+    assert (again.epoch, again.step) == (stopped.epoch, stopped.step)
+    again.fit()
+    assert_same(state_of(again), state_of(undisturbed))
+
+
+def test_a_second_ctrl_c_acts_at_once(tmp_path: Path) -> None:
+    trainer = toy_trainer(tmp_path / "last.pt", hooks=_signal_at(1, signal.SIGINT, times=2))
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit()
+    assert not (tmp_path / "last.pt").exists()
+
+
+def test_outside_the_main_thread_nothing_is_caught() -> None:
+    handlers = []
+
+    def enter() -> None:
+        with StopSignals():
+            handlers.append(signal.getsignal(signal.SIGTERM))
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert handlers == [before]
