@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+HARDWARE ?= $(shell uname -m)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .PHONY: help setup demo format lint types test test-all test-golden check bench clean
@@ -16,7 +17,7 @@ setup: $(STAMP)  ## make .venv and install resight with pinned versions
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "resight needs Python 3.10 or newer, $(PYTHON) is $$($(PYTHON) -V 2>&1); try: make setup PYTHON=python3.12"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
 	@echo "installing resight and its pinned dependencies into $(VENV); the first time this takes some minutes"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[report,tensorboard,dev]'
 	@touch $@
@@ -35,10 +36,10 @@ lint: setup  ## format and lint, without changing anything
 types: setup  ## strict types
 	$(BIN)/mypy
 
-test: setup  ## the test suite
+test: setup  ## the test suite, but for the slow tests
 	$(PYTEST) -n auto -m "not slow and not gpu"
 
-test-all: setup  ## the slow tests as well
+test-all: setup  ## the slow tests too: runs that are killed, several processes, full-size models
 	$(PYTEST) -n auto -m "not gpu"
 
 test-golden: setup  ## compare with the official code's numbers, in $$RESIGHT_GOLDEN
@@ -46,8 +47,8 @@ test-golden: setup  ## compare with the official code's numbers, in $$RESIGHT_GO
 
 check: lint types test  ## what a change has to pass
 
-bench: setup  ## measure, and write tables to benchmarks/results
-	@ls benchmarks/*.py
+bench: setup  ## measure speeds into benchmarks/results (benchmarks/seeds.py trains for hours: by hand)
+	$(BIN)/python benchmarks/synthetic_people.py --output benchmarks/results/synthetic_people_$(HARDWARE)_$(shell date +%Y%m).md
 
 clean:  ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

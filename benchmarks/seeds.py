@@ -9,15 +9,14 @@ Runs that are finished already are not run again, so a table can grow over sever
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
+
+from page import heading, publish
 
 # name of the row -> recipe and overrides
 TABLES: dict[str, dict[str, list[str]]] = {
@@ -31,12 +30,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "official settings": ["vehicle_baseline"],
         "official settings, JPM + SIE": ["vehicle_transreid"],
         "our recipe": ["vehicle"],
-        "our recipe, JPM + SIE": [
-            "vehicle",
-            "model.jigsaw=true",
-            "model.jigsaw_shift=8",
-            "model.side_information=camera",
-        ],
+        "our recipe, JPM + SIE": ["vehicle_jpm_sie"],
     },
 }
 COLUMNS = {"mAP": "mean_ap", "Rank-1": 1, "Rank-5": 5, "Rank-10": 10, "mINP": "mean_inp"}
@@ -46,8 +40,9 @@ def run(folder: Path, data: Path, words: list[str], seed: int) -> dict[str, floa
     """The numbers of one run, trained now unless it is finished already."""
     report = folder / "report.json"
     if not report.is_file():
-        command = [sys.executable, "-m", "resight.cli.main", "train", words[0], *words[1:], f"train.seed={seed}"]
-        command += ["--data", str(data), "--output", str(folder), "--resume"]
+        command = [sys.executable, "-m", "resight.cli.main", "train", *words, f"train.seed={seed}"]
+        command += ["--data", str(data), "--output", str(folder)]
+        command += ["--resume"] if (folder / "recipe.yaml").is_file() else []
         started = time.perf_counter()
         subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
         print(f"{folder.name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
@@ -90,23 +85,16 @@ def main() -> None:
         for (name, _, _), result in zip(jobs, results, strict=True):
             numbers[name].append(result)
 
-    lines = [
-        f"# {arguments.table}, seeds {', '.join(map(str, arguments.seeds))}",
-        "",
-        f"`{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}`, {datetime.now(timezone.utc):%Y-%m-%d}, "
-        f"resight {version('resight')}, torch {version('torch')}, Python {platform.python_version()}, "
-        f"{platform.machine()}, {os.cpu_count()} cores, one thread per run. Percent: mean (lowest .. highest).",
-        "",
-        f"| | {' | '.join(COLUMNS)} |",
-        f"|---|{'---|' * len(COLUMNS)}",
-    ]
+    seeds = " ".join(map(str, arguments.seeds))
+    lines = heading(
+        f"{arguments.table.capitalize()}, seeds {seeds}",
+        f"python benchmarks/seeds.py {arguments.table} --data {arguments.data.name} --seeds {seeds}",
+        "One thread per run. Percent: mean (lowest .. highest).",
+    )
+    lines += [f"| | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
     for name, results in numbers.items():
         lines.append(f"| {name} | {' | '.join(cell([result[column] for result in results]) for column in COLUMNS)} |")
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(text)
+    publish(lines, arguments.output)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,12 @@ python benchmarks/synthetic_people.py --output benchmarks/results/synthetic_peop
 """
 
 import argparse
-import platform
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from page import heading, publish
 
 from resight.data.synthetic import write_market1501_layout, write_pool
 
@@ -32,24 +31,17 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    lines = [
-        "# Synthetic people: crops per second on one core",
-        "",
-        f"`python benchmarks/synthetic_people.py`; Python {platform.python_version()}, {platform.machine()}, "
-        f"numpy {version('numpy')}, pillow {version('pillow')}. 128x64 pixels, median of {arguments.rounds} rounds.",
-        "",
-        "| what | crops | crops/s, CPU time | crops/s, wall time |",
-        "|---|---|---|---|",
-    ]
+    lines = heading(
+        "Synthetic people: crops per second on one core",
+        "python benchmarks/synthetic_people.py",
+        f"128x64 pixels, JPEG files included; median of {arguments.rounds} rounds.",
+    )
+    lines += ["| what | crops | crops/s, CPU time | crops/s, wall time |", "|---|---|---|---|"]
     for write in ("labelled set", "unlabelled pool, 40 % junk"):
         rounds = [measure(write) for _ in range(arguments.rounds)]
         cpu, wall = (float(np.median([crops / r[i] for r in rounds for crops in [r[0]]])) for i in (1, 2))
         lines.append(f"| {write} | {rounds[0][0]} | {cpu:.0f} | {wall:.0f} |")
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(text)
+    publish(lines, arguments.output)
 
 
 if __name__ == "__main__":

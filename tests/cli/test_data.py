@@ -1,4 +1,7 @@
+import csv
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,11 +43,28 @@ def test_synth_pool(run: Run, tmp_path: Path) -> None:
     assert len(Manifest.read(result.json["output"])) == 6
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--pool", 6, "--train-ids", 5, "--distractors", 0], "--train-ids, --distractors has no effect on an unlab"),
+        (["--pool", 6, "--test-ids", 5], "--test-ids has no effect on an unlabelled pool"),
+        (["--pool", 6, "--images-per-camera", 5], "--images-per-camera has no effect on an unlabelled pool"),
+        (["--junk-share", 0.1], "--junk-share has no effect on a labelled set; an unlabelled pool needs --pool"),
+        (["--images-per-camera", 1], "Invalid value for '--images-per-camera': Input should be"),
+    ],
+)
+def test_synth_refuses_options_without_effect(run: Run, tmp_path: Path, arguments: list[object], message: str) -> None:
+    result = run("data", "synth", tmp_path / "people", *arguments)
+    assert result.code == 2
+    assert message in result.err
+    assert not (tmp_path / "people").exists()
+
+
 def test_convert_with_options(run: Run, tiny_csv: Path, tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text(f"file,who\n{tiny_csv.parent / '0001_c1_0.png'},7\n")
     arguments = ["data", "convert", "csv_table", tmp_path / "own.csv", "-o", tmp_path / "a.csv"]
     result = run(*arguments, "--option", "columns.image=file", "-O", "columns.pid=who")
-    assert result.err == f"1 rows: {tmp_path / 'a.csv'}\n"
+    assert result.err == f"1 row: {tmp_path / 'a.csv'}\n"
     assert list(Manifest.read(tmp_path / "a.csv").column("pid")) == ["7"]
     wrong = run(*arguments, "-O", "columns")
     assert (wrong.code, wrong.out) == (1, "")
@@ -78,6 +98,46 @@ def test_options_of_a_format(run: Run, tmp_path: Path) -> None:
         "options (strict) are those of a converter"
         in run("data", "stats", tmp_path / "split.csv", "-O", "strict=1").err
     )
+
+
+def test_reading_a_folder_shows_how_far_it_is(run: Run, tiny_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, int, int]] = []
+
+    @contextmanager
+    def recorded(description: str) -> Iterator[Callable[[int, int], None]]:
+        yield lambda done, total: calls.append((description, done, total))
+
+    monkeypatch.setattr("resight.cli.data.progress_bar", recorded)
+    crops = Path(shutil.copytree(tiny_csv.parent, tiny_csv.parent.with_name("crops") / "one"))
+    for format in ("image_folder", "folder_per_identity"):
+        assert run("data", "convert", format, crops.parent, "-o", crops.parent / "m.csv").code == 0
+        assert calls[-1][0] == "reading"
+        assert calls[-1][1] == calls[-1][2]
+        calls.clear()
+
+
+def test_own_columns_survive_convert_and_split(run: Run, tiny_manifest: Manifest, tmp_path: Path) -> None:
+    own = {"plate": "0012", "seen": "2024-05-01 12:00"}
+    manifest = tiny_manifest.with_column("split", [None] * 32)
+    for name, value in own.items():
+        manifest = manifest.with_column(name, [value, *[None] * 31])
+    manifest.write(tmp_path / "a.csv")
+    assert run("data", "convert", "csv_table", tmp_path / "a.csv", "-o", tmp_path / "b.csv").code == 0
+    assert run("data", "split", tmp_path / "b.csv", "-o", tmp_path / "c.csv").code == 0
+    with (tmp_path / "c.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {name: rows[0][name] for name in own} == own
+    assert {name: rows[1][name] for name in own} == dict.fromkeys(own, "")
+
+
+def test_a_split_that_leaves_nothing_to_train_on(run: Run, tiny_manifest: Manifest, tmp_path: Path) -> None:
+    tiny_manifest.select(range(4)).write(tmp_path / "one.csv")
+    command = ["data", "split", tmp_path / "one.csv", "-o", tmp_path / "split.csv", "--overwrite"]
+    result = run(*command)
+    assert result.code == 1
+    assert "nothing is left to train on" in result.err
+    assert not (tmp_path / "split.csv").exists()
+    assert run(*command, "--test-share", 1).code == 0
 
 
 def test_join(run: Run, tiny_csv: Path, tmp_path: Path) -> None:
@@ -135,6 +195,39 @@ def test_check_finds_errors_and_says_so_by_its_code(run: Run, tiny_csv: Path) ->
     assert {finding["severity"] for finding in findings.json["findings"]} >= {"error"}
     assert findings.json["counts"]["total"]["images"] == 32
     assert "0003_c1_0.png" not in run("data", "check", tiny_csv, "--no-decode").out
+
+
+def test_check_goes_on_after_broken_rows_and_columns(run: Run, tiny_csv: Path) -> None:
+    header, *rows = tiny_csv.read_text().splitlines()
+    rows[1] = rows[1].replace("train", "test")
+    lines = [f"{header},time,junk", f"{rows[0]},soon,maybe", *(f"{row},," for row in [*rows[1:], rows[5]])]
+    tiny_csv.write_text("\n".join(lines) + "\n")
+    (tiny_csv.parent / "0003_c1_0.png").unlink()
+    for source in ([tiny_csv], [tiny_csv, "-f", "csv_table", "-O", "columns.pid=pid"]):
+        result = run("data", "check", *source, "--json")
+        assert result.code == 1
+        found = [(finding["check"], finding["count"], finding["examples"]) for finding in result.json["findings"]]
+        assert found[:2] == [("structure", 1, []), ("structure", 1, [])]
+        assert found[2] == ("structure", 1, ["row 1: 'test'"])
+        assert found[3] == ("structure", 1, ["row 32: '0002_c1_1.png'"])
+        assert ("missing_file", 1, ["0003_c1_0.png"]) in found
+    text = run("data", "check", tiny_csv).out
+    assert "error: 1 unreadable column, which is left out here: column 'time': expected seconds" in text
+    assert "came 'maybe' (row 0)" in text
+    assert text.endswith("33 rows: 5 errors, 0 warnings\n"), text
+    assert "column 'time': expected seconds" in run("data", "stats", tiny_csv).err
+
+
+def test_check_of_a_table_without_images(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("path,pid\na.jpg,1\n")
+    result = run("data", "check", tmp_path / "m.csv")
+    assert (result.code, result.out) == (1, "")
+    assert "expected a column 'image'" in result.err
+
+
+def test_check_counts_in_words_that_fit(run: Run, tiny_csv: Path) -> None:
+    (tiny_csv.parent / "0003_c1_0.png").unlink()
+    assert run("data", "check", tiny_csv).out.endswith("32 rows: 1 error, 0 warnings\n")
 
 
 def test_published_counts(run: Run, tmp_path: Path) -> None:

@@ -1,11 +1,17 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from resight.data.dataset import eval_loader
 from resight.data.manifest import Manifest
+from resight.inference import embedder
+from resight.recipes import TrainRecipe, update
+from resight.recipes.run import train
 from tests.cli.conftest import Run
+from tests.recipes.conftest import TINY
 
 
 def test_it_repeats_the_numbers_of_the_training(run: Run, trained: Path, tiny_csv: Path) -> None:
@@ -15,7 +21,57 @@ def test_it_repeats_the_numbers_of_the_training(run: Run, trained: Path, tiny_cs
     assert result.json["mean_ap"] == pytest.approx(stored["mean_ap"])
     text = run("evaluate", trained / "model", tiny_csv)
     assert text.out.startswith(f"mAP {stored['mean_ap']:.1%}  Rank-1 ")
+    assert text.out.splitlines()[-1] == (
+        "protocol: squared euclidean, across cameras, one direction, not mirrored, 50 ranks"
+    )
     assert text.err == ""
+
+
+def test_the_protocol_of_the_training_is_the_default(run: Run, tiny_csv: Path, tmp_path: Path) -> None:
+    changes = {
+        "data": {"source": tiny_csv, "both_directions": True},
+        "evaluate": {"cross_camera": False, "flip": True, "metric": "cosine", "max_rank": 5},
+        "train": {"epochs": 1},
+    }
+    train(update(update(TrainRecipe(), TINY), changes), tmp_path / "run")
+    stored = json.loads((tmp_path / "run" / "report.json").read_text())
+    found = run("evaluate", tmp_path / "run", tiny_csv, "--batch-size", 256, "--json").json
+    protocol = found.pop("protocol")
+    for name, value in stored.items():
+        assert found[name] == (value if isinstance(value, list) else pytest.approx(value)), name
+    assert protocol == {
+        "metric": "cosine", "cross_camera": False, "both_directions": True, "max_rank": 5, "flip": True
+    }  # fmt: skip
+    others = ["--metric", "euclidean", "--cross-camera", "--one-direction", "--max-rank", 7, "--no-flip"]
+    other = run("evaluate", tmp_path / "run", tiny_csv, *others, "--json").json
+    assert other["protocol"] == {
+        "metric": "euclidean", "cross_camera": True, "both_directions": False, "max_rank": 7, "flip": False
+    }  # fmt: skip
+    assert (other["num_query"], len(other["cmc"])) == (8, 7)
+    assert run("evaluate", tmp_path / "run", tiny_csv, "--metric", "manhattan").code == 2
+
+
+def test_a_card_with_an_impossible_protocol(run: Run, trained: Path, tiny_csv: Path) -> None:
+    path = trained / "model" / "card.json"
+    card = json.loads(path.read_text())
+    card["protocol"]["metric"] = "manhattan"
+    path.write_text(json.dumps(card))
+    result = run("evaluate", trained, tiny_csv)
+    assert result.code == 1
+    assert "the model's card has an impossible protocol: metric: " in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_workers(run: Run, trained: Path, tiny_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def loader(*arguments: Any, workers: int, **others: Any) -> Any:
+        seen.append(workers)
+        return eval_loader(*arguments, workers=0, **others)
+
+    monkeypatch.setattr(embedder, "eval_loader", loader)
+    assert run("evaluate", trained, tiny_csv, "--workers", 3).code == 0
+    assert seen == [3, 3]
 
 
 def test_options_reach_the_protocol(run: Run, trained: Path, tiny_csv: Path) -> None:

@@ -12,7 +12,7 @@ COMMANDS = [
     [],
     ["demo"],
     ["data"],
-    *(["data", name] for name in ("synth", "convert", "split", "check", "stats")),
+    *(["data", name] for name in ("synth", "formats", "convert", "join", "split", "check", "stats")),
     ["recipes"],
     ["train"],
     ["evaluate"],

@@ -5,6 +5,7 @@ import pytest
 
 from resight.recipes import run as run_module
 from resight.recipes.evaluation_set import Listener
+from resight.train import RunFolder
 from tests.cli.conftest import Run
 
 
@@ -41,6 +42,31 @@ def test_without_the_report_extra_nothing_is_lost(run: Run, trained: Path, monke
     assert (trained / "model" / "card.json").is_file()
     assert "no page: this needs the package 'jinja2'" in result.err
     assert "pip install 'resight[report]', then repeat the command with --resume" in result.err
+
+
+def test_resume_where_there_is_no_run(run: Run, trained: Path, tmp_path: Path) -> None:
+    result = run("train", trained / "recipe.yaml", "-o", tmp_path / "typo", "--resume")
+    assert (result.code, result.out) == (1, "")
+    assert f"there is no run in {tmp_path / 'typo'} to resume; check --output" in result.err
+    assert not (tmp_path / "typo").exists()
+
+
+def test_the_recipe_of_a_run_gives_the_run_its_name(
+    run: Run, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trained)
+    result = run("train", "recipe.yaml", "--json")
+    assert result.code == 0, result.err
+    assert result.json["run"] == str(Path("runs") / "trained")
+    assert (trained / "runs" / "trained" / "model" / "card.json").is_file()
+
+
+def test_a_manifest_as_source_of_a_recipe_that_names_a_format(
+    run: Run, tiny_csv: Path, overrides: list[str], tmp_path: Path
+) -> None:
+    words = ["market1501_baseline", *overrides, "train.precision=fp32", "train.epochs=1", f"data.source={tiny_csv}"]
+    result = run("train", *words, "-o", tmp_path / "run")
+    assert result.code == 0, result.err
 
 
 def test_a_used_folder(run: Run, trained: Path) -> None:
@@ -88,7 +114,7 @@ def test_a_corrupt_image_in_a_worker_process(run: Run, tiny_csv: Path, overrides
     arguments = ["market1501_baseline", *overrides, "train.precision=fp32", "data.workers=1", "-d", tiny_csv]
     result = run("train", *arguments, "-o", tmp_path / "run")
     assert result.code == 1
-    assert result.err.startswith("error: cannot read the image ")
+    assert result.err.startswith("error: not one of the 4 images of a batch can be read; the first: cannot read ")
     assert len(result.err.splitlines()) == 1
 
 
@@ -97,6 +123,8 @@ def test_ctrl_c_says_how_to_go_on(run: Run, trained: Path, tmp_path: Path, monke
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run_module, "train", interrupted)
+    assert run("train", trained / "recipe.yaml", "-o", tmp_path / "new").err == "error: interrupted\n"
+    RunFolder.create(tmp_path / "new", {})
     result = run("train", trained / "recipe.yaml", "-o", tmp_path / "new")
     assert result.code == 130
     assert result.err == (

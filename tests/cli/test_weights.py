@@ -109,6 +109,20 @@ def test_names_from_the_data(run: Run, official: Path, tiny_csv: Path, tmp_path:
     assert resight.load(tmp_path / "model").card.cameras == ("north", "south")
 
 
+def test_training_says_in_one_line_what_it_started_from(
+    run: Run, tiny_csv: Path, overrides: list[str], tmp_path: Path
+) -> None:
+    shape = {"width": 12, "depth": 2, "heads": 3}
+    model = shake(create_model("vit_nano", num_classes=9, image_size=(32, 32), shape=shape))
+    torch.save(official_state(model), tmp_path / "x.pth")
+    arguments = ["train", "market1501_baseline", *overrides, "-d", tiny_csv, "-o", tmp_path / "run"]
+    more = ["train.precision=fp32", "train.epochs=1", f"model.weights={tmp_path / 'x.pth'}"]
+    lines = [line for line in run(*arguments, *more).err.splitlines() if line.startswith("weights: ")]
+    assert lines == [
+        f"weights: {tmp_path / 'x.pth'} (transreid): 35 tensors taken, 1 of them resized, 1 fresh, 2 left out"
+    ]
+
+
 def test_convert_says_what_does_not_agree(run: Run, official: Path, tmp_path: Path) -> None:
     result = run("weights", "convert", official, *TINY, "-r", "market1501_baseline", "-o", tmp_path / "model")
     assert (result.code, result.out) == (1, "")

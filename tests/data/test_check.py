@@ -32,6 +32,7 @@ def test_empty_manifest(tiny_manifest: Manifest) -> None:
 def test_structure(tiny_manifest: Manifest) -> None:
     result = found(replaced(tiny_manifest, "split", {0: "test"}))["structure"]
     assert (result.severity, result.count, result.examples) == ("error", 1, ("row 0: 'test'",))
+    assert str(result).startswith("error: 1 rows with a wrong 'split': expected train, query, gallery or empty; rename")
 
 
 def test_missing_files(tiny_manifest: Manifest) -> None:
@@ -52,6 +53,20 @@ def test_query_without_gallery(tiny_manifest: Manifest) -> None:
 def test_identity_overlap(tiny_manifest: Manifest) -> None:
     result = found(replaced(tiny_manifest, "pid", {31: "0002", 30: "0001"}))["identity_overlap"]
     assert (result.severity, result.count, result.examples) == ("error", 2, ("0001", "0002"))
+
+
+def test_identity_minus_one(tiny_manifest: Manifest) -> None:
+    manifest = replaced(tiny_manifest, "pid", {0: "-1", 1: "-1", 2: "-10"})
+    result = found(replaced(manifest, "junk", {1: True}))["pid_minus_one"]
+    assert (result.severity, result.count, result.examples) == ("warning", 1, ("0001_c1_0.png",))
+    assert "column 'junk' to true" in result.message
+    assert "leave pid empty" in result.message
+
+
+def test_a_row_without_path_is_no_missing_file(tiny_manifest: Manifest) -> None:
+    manifest = replaced(tiny_manifest, "image", {4: None})
+    for options in ({"decode": True}, {"duplicate_content": True}, {}):
+        assert set(found(manifest, **options)) == {"structure"}
 
 
 def test_query_without_identity(tiny_manifest: Manifest) -> None:

@@ -95,4 +95,4 @@ def test_errors(market: Manifest, msmt: Manifest) -> None:
     with pytest.raises(DataError, match="every image and box once"):
         join({"one": market, "two": market})
     with pytest.raises(DataError, match="differ in type"):
-        join({"market": market, "msmt17": msmt.with_column("sequence", ["a", "b", "c", "d"])})
+        join({"market": market, "msmt17": msmt.with_column("sequence", [["list"]] * 4)})

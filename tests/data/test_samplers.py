@@ -11,9 +11,9 @@ from resight.errors import DataError
 
 @st.composite
 def settings_of_a_sampler(draw: st.DrawFn) -> dict:
-    """Enough identities for a batch of all ranks, named with gaps, with 1 to 9 images, in any order."""
+    """Enough identities for a batch, named with gaps, with 1 to 9 images, in any order."""
     p, k, world = draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(st.integers(1, 3))
-    counts = draw(st.lists(st.integers(1, 9), min_size=p * world, max_size=p * world + 6))
+    counts = draw(st.lists(st.integers(1, 9), min_size=p, max_size=p * world + 6))
     labels = [7 * identity for identity, count in enumerate(counts) for _ in range(count)]
     return {
         "labels": draw(st.permutations(labels)),
@@ -35,22 +35,24 @@ def test_invariants(given_settings, epoch):
 
     assert len({len(batches) for batches in epochs}) == 1, "all ranks take the same number of steps"
     assert all(len(batches) <= len(sampler) for batches, sampler in zip(epochs, samplers, strict=True))
-    for step in zip(*epochs, strict=True):
-        identities = [labels[rows[0]] for batch in step for rows in np.array(batch).reshape(p, k)]
-        assert len(set(identities)) == p * world, "no identity twice in a step, whatever the rank"
-        for batch in step:
-            groups = np.array(batch).reshape(p, k)
-            for group in groups:
-                assert len({labels[row] for row in group}) == 1, "an identity's images lie side by side"
-                if size[labels[group[0]]] >= k:
-                    assert len(set(group.tolist())) == k
+    for batch in (batch for batches in epochs for batch in batches):
+        groups = np.array(batch).reshape(p, k)
+        assert len({labels[group[0]] for group in groups}) == p, "no identity twice in a batch"
+        for group in groups:
+            assert len({labels[row] for row in group}) == 1, "an identity's images lie side by side"
+            if size[labels[group[0]]] >= k:
+                assert len(set(group.tolist())) == k
     drawn = Counter(row for batches in epochs for batch in batches for row in batch)
     for row, times in drawn.items():
         assert times == 1 or size[labels[row]] < k, "only an identity that is too small repeats an image"
-    # The epoch ends because fewer than P identities per rank have a group left.
-    images = Counter(labels[row] for row in drawn.elements())
+    # One process takes the same batches, those of the ranks in turn, and at the end fewer than world_size more.
+    whole = PKSampler(**{**given_settings, "world_size": 1}).epoch(epoch)
+    assert [batch for step in zip(*epochs, strict=True) for batch in step] == whole[: len(epochs[0]) * world]
+    assert len(whole) - len(epochs[0]) * world < world
+    # Its epoch ends because fewer than P identities have a group left.
+    images = Counter(labels[row] for batch in whole for row in batch)
     left = [identity for identity, count in size.items() if images[identity] < max(count, k) // k * k]
-    assert len(left) < p * world
+    assert len(left) < p
 
 
 @settings(max_examples=20, deadline=None)
@@ -105,7 +107,7 @@ def test_length():
 
 
 def test_too_few_identities():
-    with pytest.raises(DataError, match=r"a batch needs 8 identities \(ids_per_batch=4 on 2 process.*training has 3"):
+    with pytest.raises(DataError, match=r"a batch needs 4 identities \(ids_per_batch\), but training has 3"):
         PKSampler([0, 1, 2] * 5, ids_per_batch=4, images_per_id=2, world_size=2)
     with pytest.raises(DataError, match="training has 0"):
         PKSampler([], ids_per_batch=1, images_per_id=2)

@@ -165,6 +165,17 @@ def test_arguments_out_of_range(options: dict[str, float], words: str) -> None:
         split_manifest(make(views("a", "b")), **options)
 
 
+def test_a_test_that_leaves_nothing_to_train_on() -> None:
+    manifest = make([*views("a", "b"), *views("a", pid="one image")])
+    with pytest.raises(
+        DataError, match=r"the test takes all 1 identities .* nothing is left to train on.*test_share=1"
+    ):
+        split_manifest(manifest)
+    assert split_with_summary(manifest, test_share=1)[1].query_images == 1
+    more = make([*views("a", "b"), *views("a", "a", pid="one camera")])
+    assert split_with_summary(more)[1].train_identities == 1
+
+
 def test_manifests_that_cannot_be_split() -> None:
     with pytest.raises(DataError, match="column 'pid' is empty"):
         split_manifest(make([(None, "a", None, False)]))
@@ -197,7 +208,12 @@ def test_guarantees(rows: list[Row], share: float, quota: int, seed: int, shuffl
     options = {"test_share": share, "query_per_camera": quota, "seed": seed}
     try:
         split, summary = split_with_summary(manifest, **options)
-    except DataError:  # nobody can be tested: of no identity two cameras, or two images, can be parted
+    except DataError as error:
+        if "nothing is left to train on" in str(error):
+            assert share < 1
+            assert split_with_summary(manifest, **{**options, "test_share": 1.0})[1].train_images == 0
+            return
+        # Nobody can be tested: of no identity two cameras, or two images, can be parted.
         assert not any(_has_two_cameras(rows, pid) for pid in "12345")
         return
     names = split.column("split").tolist()

@@ -1,3 +1,4 @@
+import csv
 from pathlib import Path
 
 import pyarrow as pa
@@ -78,3 +79,12 @@ def test_written_files_are_readable_by_others(tmp_path: Path) -> None:
     write_table(pa.table({"image": ["a"]}), tmp_path / "m.csv")
     (tmp_path / "plain").write_text("")
     assert (tmp_path / "m.csv").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_cells_that_a_manifest_does_not_know_are_written_as_they_were(tmp_path: Path) -> None:
+    rows = ["plate,seen,flag,share,note", "0012,2024-05-01 12:00,TRUE,1.50,", "1e5,,no,nan,NA"]
+    images = ["image", "a.jpg", "b.jpg"]
+    (tmp_path / "m.csv").write_text("\n".join(map(",".join, zip(images, rows, strict=True))) + "\n")
+    Manifest.read(tmp_path / "m.csv").write(tmp_path / "again.csv")
+    with (tmp_path / "m.csv").open() as before, (tmp_path / "again.csv").open() as after:
+        assert list(csv.reader(after)) == list(csv.reader(before))

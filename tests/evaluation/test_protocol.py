@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 
 from resight.data.manifest import Manifest
 from resight.errors import DataError
-from resight.evaluation.protocol import matching
+from resight.evaluation.protocol import matched_queries, matching
 from resight.functional.ranking import match_masks
 
 
@@ -71,3 +72,26 @@ def test_empty_sides_are_errors():
         matching(full, empty)
     with pytest.raises(DataError, match="all 1 gallery rows are marked junk"):
         matching(full, manifest(["b"], pid=["7"], junk=[True]))
+
+
+@pytest.mark.parametrize("cross_camera", [True, False])
+def test_which_queries_have_a_match(cross_camera):
+    rng = np.random.default_rng(3)
+
+    def rows(count, share_of_junk):
+        columns = {name: rng.choice(["0", "1", "2", "3"], count).tolist() for name in ("pid", "camid")}
+        junk = (rng.random(count) < share_of_junk).tolist()
+        return manifest([f"{number}.png" for number in rng.permutation(9)[:count]], junk=junk, **columns)
+
+    seen = set()
+    for _ in range(50):
+        query, gallery = rows(3, 0.2), rows(5, 0.4)
+        if gallery.column("junk").all():
+            continue
+        codes = matching(query, gallery, cross_camera=cross_camera)
+        expected = match_masks(codes, slice(None))[0].any(1).tolist()
+        assert matched_queries(codes).tolist() == expected
+        seen.update(expected)
+    assert seen == {True, False}
+    unknown = matching(manifest(["a"], pid=["1"]), manifest(["b"], pid=["1"]), cross_camera=cross_camera)
+    assert matched_queries(unknown).tolist() == [True]

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from resight.data.transforms import EvalTransform
 from resight.errors import ModelFormatError
-from resight.inference import Embedder, ModelCard, read_card, read_model, write_model
+from resight.inference import Embedder, EvaluationProtocol, ModelCard, read_card, read_model, write_model
 from resight.models import create_model
 from tests.inference.conftest import SETTINGS
 
@@ -29,6 +30,23 @@ def test_card_and_weights_come_back(embedder: Embedder, folder: Path) -> None:
     for name, value in embedder.model.state_dict().items():
         assert torch.equal(model.state_dict()[name], value), name
     assert sorted(file.name for file in folder.iterdir()) == ["card.json", "model.safetensors"]
+
+
+def test_weights_may_be_read_by_whom_the_card_may(folder: Path) -> None:
+    assert (folder / "model.safetensors").stat().st_mode == (folder / "card.json").stat().st_mode
+
+
+def test_protocol_comes_back_and_old_cards_have_the_usual_one(embedder: Embedder, folder: Path) -> None:
+    protocol = EvaluationProtocol("cosine", cross_camera=False, both_directions=True, max_rank=7)
+    write_model(folder, embedder.model, replace(embedder.card, protocol=protocol))
+    assert read_card(folder).protocol == protocol
+    _change(folder, protocol={"max_rank": 3})
+    assert read_card(folder).protocol == EvaluationProtocol("squared_euclidean", True, False, 3)
+    _change(folder, protocol="gone")
+    assert read_card(folder).protocol == EvaluationProtocol()
+    _change(folder, protocol={"rerank": True})
+    with pytest.raises(ModelFormatError, match=r"is not a model card that can be read: .*rerank"):
+        read_card(folder)
 
 
 def test_classifiers_are_not_stored(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from PIL import Image
 import resight
 from resight.data.manifest import Manifest
 from resight.errors import DataError, ModelFormatError
-from resight.inference import Embedder
+from resight.inference import Embedder, unknown_names
 
 
 @pytest.fixture
@@ -104,6 +105,30 @@ def test_unknown_cameras_and_views_take_the_mean(
         np.testing.assert_array_equal(embedder.embed(paths[0]), embedder.embed(manifest))
 
 
+def test_names_that_the_model_does_not_know_are_told(
+    embedder: Embedder, paths: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    columns = {
+        "image": [path.name for path in paths],
+        "camid": ["1", "01", "2", "02", None],
+        "viewid": ["front", "rear", "side", None, None],
+    }
+    manifest = Manifest.from_columns(columns, paths[0].parent)
+    vectors = embedder.embed(manifest)
+    assert [record.getMessage() for record in caplog.records] == [
+        "2 of 5 rows have a camera that the model does not know (01, 02; it knows 1, 2): "
+        "they take the mean side information",
+        "1 of 5 rows has a view that the model does not know (side; it knows front, rear): "
+        "it takes the mean side information",
+    ]
+    assert unknown_names(manifest, replace(embedder.card, cameras=(), views=())) == []
+    assert unknown_names(manifest.select(np.array([0, 4])), embedder.card) == []
+    assert unknown_names(Manifest.from_columns({"image": ["0.png"]}, paths[0].parent), embedder.card) == []
+    caplog.clear()
+    np.testing.assert_array_equal(embedder.embed_rows(manifest), vectors)
+    assert not caplog.records
+
+
 def test_known_cameras_differ(embedder: Embedder, paths: list[Path]) -> None:
     vectors = [embedder.embed(paths[0], cameras=[camera])[0] for camera in ("1", "2", None)]
     distances = [np.linalg.norm(vectors[i] - vectors[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
@@ -159,18 +184,33 @@ def hub(monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[tuple[Any, ...]]:
     def fetch(name: str, *, revision: str | None, allow_patterns: list[str]) -> str:
         calls.append((name, revision, tuple(allow_patterns)))
         if name == "owner/missing":
-            raise ConnectionError("no route")
+            raise ConnectionError("no route\nto the host")
         return str(folder)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
     return calls
 
 
-def test_load_from_the_hub(hub: list[tuple[Any, ...]]) -> None:
+def test_load_from_the_hub(hub: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
     assert resight.load("owner/name", revision="v1").embedding_dim == 12
     assert hub == [("owner/name", "v1", ("card.json", "model.safetensors"))]
-    with pytest.raises(ModelFormatError, match=r"no folder owner/missing, .*hub \(ConnectionError: no route\)"):
+    with pytest.raises(
+        ModelFormatError, match=r"no folder owner/missing \(the hub .*, ConnectionError\); check the path, or copy"
+    ):
         resight.load("owner/missing")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ModelFormatError, match=r"no folder owner/missing \(HF_HUB_OFFLINE is set\); check the path"):
+        resight.load("owner/missing")
+
+
+def test_a_slip_in_the_name_of_a_run_never_goes_to_the_hub(
+    hub: list[tuple[Any, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(ModelFormatError, match=r"there is no folder runs/nowhere, and runs is here, so it is no id"):
+        resight.load("runs/nowhere")
+    assert not hub
 
 
 @pytest.mark.parametrize("name", ["missing", "./runs/a", "/a", "a/b/c", "runs/", "~/x", "../a"])

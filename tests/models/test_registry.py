@@ -6,7 +6,7 @@ from resight.models import create_model, default_normalization, list_models
 from resight.models.conv_stem import ConvStem
 from resight.models.initial import sincos_positions
 from resight.models.patch_embed import OverlapPatchEmbed
-from tests.models.tiny import TINY, images, weightless
+from tests.models.tiny import TINY, weightless
 
 FULL = [
     # identities, cameras; baseline, + side information, + jigsaw, both: section 7 of the architecture notes
@@ -75,7 +75,7 @@ def test_our_names_win():
 def test_an_unknown_name():
     with pytest.raises(ValueError, match="no model named 'vit_bass'; did you mean vit_base"):
         create_model("vit_bass", num_classes=2)
-    with pytest.raises(ValueError, match="did you mean .*convnext_tiny"):
+    with pytest.raises(ValueError, match=r"did you mean .*convnext_tiny"):
         create_model("convnet_tiny", num_classes=2)
     with pytest.raises(ValueError, match=r"known are .*vit_base.* and those of timm"):
         create_model("%%%", num_classes=2)
@@ -90,7 +90,7 @@ def test_normalization():
     )
     with pytest.raises(ValueError, match="no model named 'vit_bass'"):
         default_normalization("vit_bass")
-    with pytest.raises(ValueError, match="timm does not know test_vit.no_such_tag: Invalid pretrained tag"):
+    with pytest.raises(ValueError, match=r"timm does not know test_vit\.no_such_tag: Invalid pretrained tag"):
         default_normalization("test_vit.no_such_tag")
 
 

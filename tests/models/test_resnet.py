@@ -89,12 +89,15 @@ def test_branches_do_not_start_closed():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"jigsaw": True, "num_cameras": 2}, "resnet50 cannot have num_cameras=2, jigsaw=True: only a ViT has tokens"),
+        (
+            {"jigsaw": True, "num_cameras": 2, "initial_weights": "structured"},
+            "resnet50 cannot have num_cameras=2, jigsaw=True, initial_weights=structured: it is no ViT, .*; "
+            "use num_cameras=0, jigsaw=False, initial_weights=official",
+        ),
         ({"stride": 12}, "stride=12"),
         ({"patch_size": 8}, "patch_size=8"),
-        ({"dropout": 0.1}, "dropout=0.1: it is a ResNet"),
-        ({"attention_dropout": 0.1}, "attention_dropout=0.1: it is a ResNet"),
-        ({"initial_weights": "structured"}, "initial_weights=structured"),
+        ({"dropout": 0.1}, "dropout=0.1: it is no ViT"),
+        ({"attention_dropout": 0.1}, "attention_dropout=0.1: it is no ViT"),
         ({"shape": {"depth": 4}}, r"unknown fields of shape: \['depth'\]; known are \['last_stride'"),
         ({"shape": {"last_stride": 3}}, "last_stride must be 1 or 2, not 3"),
         ({"shape": {"stem_pool": 4}}, "stem_pool must be 2 or 3, the kernel of the first max-pool, not 4"),

@@ -1,7 +1,9 @@
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from resight.data.convert import CONVERTERS
 from resight.data.dataset import Vocabulary
 from resight.data.manifest import Manifest
 from resight.errors import DataError, RecipeError
@@ -30,6 +32,26 @@ def test_unknown_format_and_option(tmp_path: Path) -> None:
         build.read_source(tmp_path, "market1501", {"camera_pattern": "x"})
     with pytest.raises(DataError, match=r"options \(strict\) are those of a converter; name it with --format"):
         build.read_source(tmp_path / "a.csv", None, {"strict": True})
+
+
+def test_a_table_where_the_converter_needs_a_folder_is_a_manifest(
+    tiny_csv: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    takes_file = {"csv_table", "wildlife", "luperson_lmdb"}
+    for format in sorted(set(CONVERTERS) - takes_file):
+        assert len(build.read_source(tiny_csv, format)) == 32, format
+    assert not caplog.records
+    assert len(build.read_source(tiny_csv, "market1501", {"strict": False})) == 32
+    assert (
+        caplog.records[0].getMessage()
+        == f"{tiny_csv} is read as a manifest; options of market1501 are not used: strict"
+    )
+    (tmp_path / "metadata.csv").write_text(f"image_id,identity,path\n1,whale,{tiny_csv.parent / '0001_c1_0.png'}\n")
+    assert list(build.read_source(tmp_path / "metadata.csv", "wildlife").column("pid")) == ["whale"]
+    for format in sorted(takes_file):  # each gets the file itself
+        with mock.patch.object(build, "convert", return_value="converted") as convert:
+            assert build.read_source(tiny_csv, format) == "converted"
+            assert convert.call_args.args[:2] == (format, tiny_csv)
 
 
 @pytest.mark.parametrize("format", [None, "market1501"])
@@ -80,12 +102,32 @@ def test_model(tiny_recipe: TrainRecipe) -> None:
         ({"shape": {"width": 10, "heads": 3}}, r"model: .*10 cannot be split over 3 heads"),
         ({"jigsaw": True, "jigsaw_shift": 400}, r"model: "),
         ({"patch_size": 64}, r"model: "),
-        ({"shape": {"width": 12.5}}, r"model: "),
+        ({"shape": {"width": 12.5}}, r"model\.shape\.width: .*valid integer, got 12\.5"),
+        ({"shape": {"width": None}}, r"model\.shape\.width: .*valid integer, got None"),
+        ({"shape": {"depth": True}}, r"model\.shape\.depth: .*valid integer, got True"),
+        ({"shape": {"qkv_bias": 3}}, r"model\.shape\.qkv_bias: .*valid boolean, got 3"),
+        ({"shape": {"mlp_ratio": -1}}, r"model\.shape\.mlp_ratio: expected a number above 0, got -1"),
+        ({"name": "resnet50", "shape": {"ibn": None}}, r"model\.shape\.ibn: .*valid boolean, got None"),
     ],
 )
 def test_a_model_that_cannot_be(tiny_recipe: TrainRecipe, changes: dict, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         build.build_model(update(tiny_recipe, {"model": changes}), Vocabulary(("a", "b")))
+
+
+@pytest.mark.parametrize("name", ["test_convnext", "test_vit"])
+def test_any_net_with_gradient_checkpointing(tiny_recipe: TrainRecipe, name: str) -> None:
+    model = tiny_recipe.model.model_copy(update={"name": name, "shape": {}})
+    recipe = tiny_recipe.model_copy(update={"model": model})
+    recipe = update(recipe, {"train": {"gradient_checkpointing": True}})
+    built = build.build_model(recipe, Vocabulary(("a", "b", "c")))
+    assert built.encoder.gradient_checkpointing is True
+    assert (built.necks[0].classifier.weight.shape, built.embedding_dim) == ((3, 64), 64)
+    with (
+        mock.patch("timm.models.convnext.ConvNeXt.set_grad_checkpointing", side_effect=AssertionError),
+        pytest.raises(RecipeError, match="model: timm has no gradient checkpointing for a ConvNeXt"),
+    ):
+        build.build_model(update(recipe, {"model": {"name": "test_convnext"}}), Vocabulary(("a", "b")))
 
 
 def test_task_has_centers_where_the_recipe_has_a_center_loss(tiny_recipe: TrainRecipe) -> None:

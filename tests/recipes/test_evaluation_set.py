@@ -1,3 +1,5 @@
+from typing import Any, cast
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,8 @@ from resight.data.join import join
 from resight.data.manifest import Manifest
 from resight.errors import DataError
 from resight.evaluation import average_reports, evaluate, evaluate_draws
-from resight.recipes.evaluation_set import EvaluationSet, report_json, report_numbers
+from resight.recipes import evaluation_set
+from resight.recipes.evaluation_set import EvaluationSet, Listener, report_json, report_numbers
 from resight.recipes.schema import DataSection, EvaluateSection
 
 
@@ -21,6 +24,20 @@ def test_data_without_a_test(tiny_manifest: Manifest) -> None:
 def test_half_a_test_is_an_error(tiny_manifest: Manifest, part: str, missing: str) -> None:
     with pytest.raises(DataError, match=f"split '{missing}' has no rows"):
         EvaluationSet.of(tiny_manifest.split(part), EvaluateSection(), DataSection())
+
+
+def test_workers_of_the_data_load_the_test_too(tiny_manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def embed(embedder: Any, part: Manifest, *, workers: int, **others: Any) -> np.ndarray:
+        seen.append(workers)
+        return _vectors(len(part), 0)
+
+    monkeypatch.setattr(evaluation_set, "embed_in_shards", embed)
+    test = EvaluationSet.of(tiny_manifest, EvaluateSection(), DataSection(workers=2))
+    assert test is not None
+    test.embed(cast("Any", None), Listener())
+    assert seen == [2, 2]
 
 
 def test_report_is_that_of_the_protocol(tiny_manifest: Manifest) -> None:

@@ -79,6 +79,18 @@ def test_any_value_can_be_overridden() -> None:
         ("augment.std=[0.5, 0, 0.5]", r"augment\.std\.1: .*greater than 0"),
         ("train.clip_norm=0", r"train\.clip_norm"),
         ("model.shape={width: wide}", r"model\.shape\.width"),
+        ("model.shape={width: 1, width: 2}", r"the key 'width' stands twice, in line 1 and line 1"),
+        ("optimizer.betas=[2, 2]", r"optimizer\.betas\.0: .*less than 1, got 2"),
+        ("optimizer.lr=.inf", r"optimizer\.lr: .*finite"),
+        ("optimizer.bias_weight_decay=-1", r"optimizer\.bias_weight_decay"),
+        ("augment.erase_area=[0.9, 0.1]", r"  augment: erase_area is \[smallest, largest\] share"),
+        ("augment.erase_area=[0, 0.1]", r"  augment: erase_area is"),
+        ("augment.translation=2", r"augment\.translation"),
+        ("schedule.milestones=[70, 40]", r"  schedule: milestones are epochs that ascend, not \[70\.0, 40\.0\]"),
+        ("schedule.milestones=[-1]", r"schedule\.milestones\.0"),
+        ("loss.margin=-1", r"loss\.margin"),
+        ("loss={identity_weight: 0, triplet_weight: 0}", r"  loss: all weights are 0"),
+        ("train.seed=9223372036854775808", r"train\.seed"),
     ],
 )
 def test_bad_overrides(override: str, message: str) -> None:
@@ -122,6 +134,10 @@ def test_file_without_base_starts_from_the_defaults(tmp_path: Path) -> None:
         ("", r"expected a mapping of sections .* got NoneType"),
         ("model: [1", r"not valid YAML"),
         ("title:", r"title: .*got None"),
+        (
+            "train:\n  seed: 1\n  epochs: 2\n  seed: 3",
+            r"mine\.yaml .*the key 'seed' stands twice, in line 2 and line 4",
+        ),
         ("3: 4", r"no key '3'"),
     ],
 )
@@ -162,3 +178,29 @@ def test_differences_are_what_merge_needs() -> None:
     assert differences(base, changed) == {"a": {"c": {"x": None}}, "d": 4}
     assert merge(base, differences(base, changed)) == changed
     assert differences(base, base) == {}
+
+
+def test_contrast_needs_two_images_of_an_identity() -> None:
+    overrides = ["loss.contrastive_weight=0.5", "sampler.images_per_id=1"]
+    with pytest.raises(RecipeError, match=r"\n  loss\.contrastive_weight needs two images .*sampler\.images_per_id=2"):
+        load_recipe("market1501_baseline", overrides)
+    assert load_recipe("market1501_baseline", overrides[1:]).sampler.images_per_id == 1
+
+
+def test_base_may_be_a_file_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "first.yaml").write_text("base: vehicle_transreid\ntrain: {epochs: 7, seed: 5}")
+    (tmp_path / "second.yml").write_text("base: below/first.yaml\ntrain: {seed: 6}")
+    recipe = load_recipe(_write(tmp_path, "base: second.yml\nmodel: {stride: 16}"))
+    assert (recipe.train.epochs, recipe.train.seed, recipe.model.stride) == (7, 6, 16)
+    assert recipe.augment == RECIPES["vehicle_transreid"]().augment
+    with pytest.raises(RecipeError, match=r"mine\.yaml: there is no recipe file .*none\.yaml"):
+        load_recipe(_write(tmp_path, "base: none.yaml"))
+
+
+def test_base_cannot_lead_back(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("base: mine.yaml")
+    with pytest.raises(RecipeError, match=r"a\.yaml: base: mine\.yaml leads back to .*mine\.yaml"):
+        load_recipe(_write(tmp_path, "base: a.yaml"))
+    with pytest.raises(RecipeError, match="leads back"):
+        load_recipe(_write(tmp_path, "base: mine.yaml"))

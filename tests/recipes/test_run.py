@@ -3,7 +3,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,37 +17,7 @@ from resight.errors import DataError, RecipeError, TrainingError
 from resight.recipes import TrainRecipe, load_recipe, update
 from resight.recipes.evaluation_set import Listener
 from resight.recipes.run import Outcome, train
-
-EVERYTHING: dict[str, Any] = {
-    "model": {"side_information": "camera", "jigsaw": True, "jigsaw_parts": 2, "jigsaw_shift": 1, "drop_path": 0.3,
-              "image_size": [32, 32]},
-    "train": {"epochs": 3, "save_steps": 1, "average_decay": 0.9, "evaluate_every": 1},
-    "sampler": {"ids_per_batch": 2, "images_per_id": 2},
-    "data": {"keep": True},
-}  # fmt: skip
-
-
-class Stopped(Exception):  # noqa: N818
-    pass
-
-
-def _stop_at(epoch: int, step: int) -> Listener:
-    def on_step(now: int, done: int, steps: int, loss: float) -> None:
-        if (now, done) == (epoch, step):
-            raise Stopped
-
-    return Listener(on_step=on_step)
-
-
-def _rows(folder: Path) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    for row in rows:
-        assert row.pop("images_per_second") > 0
-    return rows
-
-
-def _weights(folder: Path) -> bytes:
-    return (folder / "model" / "model.safetensors").read_bytes()
+from tests.recipes.runs import EVERYTHING, rows_of, weights_of, write_changed
 
 
 def test_a_run_leaves_everything(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
@@ -59,11 +28,11 @@ def test_a_run_leaves_everything(tiny_recipe: TrainRecipe, tmp_path: Path) -> No
     run = tmp_path / "run"
     files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file() and "tensorboard" not in str(path)}
     assert files == {
-        "recipe.yaml", "environment.json", "metrics.jsonl", "report.json", "checkpoints/last.pt", "model/card.json",
-        "model/model.safetensors",
+        "recipe.yaml", "data.json", "environment.json", "metrics.jsonl", "report.json", "checkpoints/last.pt",
+        "model/card.json", "model/model.safetensors",
     }  # fmt: skip
     assert load_recipe(str(run / "recipe.yaml")) == tiny_recipe
-    assert [row["epoch"] for row in _rows(run)] == [1, 2]
+    assert [row["epoch"] for row in rows_of(run)] == [1, 2]
     assert outcome.report is not None
     assert json.loads((run / "report.json").read_text())["mean_ap"] == outcome.report.mean_ap
     assert outcome.numbers()["mean_ap"] == outcome.report.mean_ap
@@ -99,58 +68,7 @@ def test_the_seed_decides_the_weights(tiny_recipe: TrainRecipe, tmp_path: Path) 
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         torch.manual_seed(ord(name))
         train(update(tiny_recipe, {"train": {"seed": seed, "epochs": 1}}), tmp_path / name)
-    assert _weights(tmp_path / "a") == _weights(tmp_path / "b") != _weights(tmp_path / "c")
-
-
-@pytest.mark.parametrize("accumulation", [1, 2])
-def test_a_stopped_run_ends_as_an_undisturbed_one(tiny_recipe: TrainRecipe, tmp_path: Path, accumulation: int) -> None:
-    recipe = update(update(tiny_recipe, EVERYTHING), {"train": {"accumulation": accumulation}})
-    whole = train(recipe, tmp_path / "whole")
-    for epoch, step in ((0, 1), (1, 2)):
-        folder = tmp_path / f"{epoch}_{step}"
-        with pytest.raises(Stopped):
-            train(recipe, folder, listener=_stop_at(epoch, step))
-        again = train(recipe, folder, resume=True)
-        assert _weights(folder) == _weights(tmp_path / "whole"), (epoch, step)
-        assert _rows(folder) == _rows(tmp_path / "whole"), (epoch, step)
-        assert again.report is not None
-        assert whole.report is not None
-        assert again.report.to_json() == whole.report.to_json()
-
-
-def test_stopped_between_row_and_checkpoint_or_in_the_evaluation(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
-    recipe = update(tiny_recipe, {"train": {"evaluate_every": 1}})
-    train(recipe, tmp_path / "whole")
-
-    def stop(*_: object) -> None:
-        raise Stopped
-
-    for name, listener in (("row", Listener(on_row=stop)), ("embed", Listener(on_embed=stop))):
-        folder = tmp_path / name
-        with pytest.raises(Stopped):
-            train(recipe, folder, listener=listener)
-        train(recipe, folder, resume=True)
-        assert _rows(folder) == _rows(tmp_path / "whole"), name
-        assert _weights(folder) == _weights(tmp_path / "whole"), name
-
-
-def test_rows_of_epochs_without_checkpoint_are_written_once(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
-    recipe = update(tiny_recipe, {"train": {"save_every": 0, "epochs": 3}})
-    with pytest.raises(Stopped):
-        train(recipe, tmp_path / "run", listener=_stop_at(1, 1))
-    assert len(_rows(tmp_path / "run")) == 1
-    train(recipe, tmp_path / "run", resume=True)
-    assert [row["epoch"] for row in _rows(tmp_path / "run")] == [1, 2, 3]
-
-
-def test_resume_of_a_finished_run_changes_nothing(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
-    first = train(tiny_recipe, tmp_path / "run")
-    rows, weights = _rows(tmp_path / "run"), _weights(tmp_path / "run")
-    again = train(tiny_recipe, tmp_path / "run", resume=True)
-    assert (_rows(tmp_path / "run"), _weights(tmp_path / "run")) == (rows, weights)
-    assert again.report is not None
-    assert first.report is not None
-    assert again.report.to_json() == first.report.to_json()
+    assert weights_of(tmp_path / "a") == weights_of(tmp_path / "b") != weights_of(tmp_path / "c")
 
 
 def test_a_used_folder_and_other_settings_are_refused(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
@@ -161,20 +79,29 @@ def test_a_used_folder_and_other_settings_are_refused(tiny_recipe: TrainRecipe, 
         train(update(tiny_recipe, {"train": {"epochs": 9}}), tmp_path / "run", resume=True)
 
 
-def _write(manifest: Manifest, path: Path, **columns: object) -> Path:
-    for name, values in columns.items():
-        manifest = manifest.with_column(name, values)
-    manifest.write(path)
-    return path
+def test_a_test_in_one_camera_is_refused_before_the_training(
+    tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path
+) -> None:
+    source = write_changed(tiny_manifest, tmp_path / "tiny" / "one.csv", camid=["1"] * len(tiny_manifest))
+    recipe = update(tiny_recipe, {"data": {"source": source}})
+    with pytest.raises(RecipeError, match=r"none of the 8 queries .* use evaluate\.cross_camera=false"):
+        train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    outcome = train(update(recipe, {"evaluate": {"cross_camera": False}}), tmp_path / "run")
+    assert outcome.report is not None
+    assert outcome.report.num_valid == 8
 
 
 def test_bad_data_says_what_is_wrong(tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path) -> None:
     count = len(tiny_manifest)
     cases = [
-        (_write(tiny_manifest, tmp_path / "a.csv", split=["query"] * count), "split 'train' has no rows"),
-        (_write(tiny_manifest.split("train"), tmp_path / "b.csv", pid=[None] * 16), "no training row has an identity"),
+        (write_changed(tiny_manifest, tmp_path / "a.csv", split=["query"] * count), "split 'train' has no rows"),
         (
-            _write(tiny_manifest.split("train").select(np.arange(4)), tmp_path / "c.csv"),
+            write_changed(tiny_manifest.split("train"), tmp_path / "b.csv", pid=[None] * 16),
+            "no training row has an identity",
+        ),
+        (
+            write_changed(tiny_manifest.split("train").select(np.arange(4)), tmp_path / "c.csv"),
             "training has 1; lower ids_per_batch",
         ),
         (tmp_path / "missing.csv", "missing.csv"),
@@ -192,14 +119,15 @@ def test_an_identity_with_one_image_trains(tiny_recipe: TrainRecipe, tiny_manife
     assert train(recipe, tmp_path / "run").folder.rows()[0]["loss"] > 0
 
 
-def test_unlabelled_training_rows_are_left_out(
-    tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path
+def test_unlabelled_training_rows_are_left_out_and_counted(
+    tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     pids = [None if row % 4 == 3 else pid for row, pid in enumerate(tiny_manifest.column("pid"))]
     rows = tiny_manifest.with_column("pid", pids).split("train")
     rows.write(tmp_path / "some.csv")
     outcome: Outcome = train(update(tiny_recipe, {"data": {"source": tmp_path / "some.csv"}}), tmp_path / "run")
     assert outcome.embedder.card.about["identities"] == 4
+    assert caplog.messages == ["left out of training: 4 of 16 rows, which have no identity (pid)"]
 
 
 def test_a_corrupt_image_of_the_training_is_named_counted_and_replaced(
@@ -210,16 +138,41 @@ def test_a_corrupt_image_of_the_training_is_named_counted_and_replaced(
     train(tiny_recipe, tmp_path / "run")
     assert len(caplog.messages) == 1
     assert f"{name}: " in caplog.messages[0]
-    assert [row["skipped_images"] for row in _rows(tmp_path / "run")] == [1] * tiny_recipe.train.epochs
+    assert [row["skipped_images"] for row in rows_of(tmp_path / "run")] == [1] * tiny_recipe.train.epochs
 
 
-def test_a_corrupt_image_of_the_test_is_an_error(
+@pytest.mark.parametrize("every", [0, 1])
+def test_a_corrupt_image_of_the_test_is_an_error_that_costs_no_training(
+    tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path, every: int
+) -> None:
+    recipe = update(tiny_recipe, {"train": {"evaluate_every": every}})
+    train(recipe, tmp_path / "whole")
+    image = tiny_manifest.root / tiny_manifest.split("gallery").column("image")[0]
+    whole = image.read_bytes()
+    image.write_bytes(b"no image")
+    with pytest.raises(DataError, match=f"cannot read the image .*{image.name}"):
+        train(recipe, tmp_path / "run")
+    if every:
+        assert [row["epoch"] for row in rows_of(tmp_path / "run")] == [1], "the epoch before the evaluation is kept"
+    else:
+        assert resight.load(tmp_path / "run").card.metrics == {}
+    trained: list[int] = []
+    image.write_bytes(whole)
+    listener = Listener(on_step=lambda epoch, step, steps, loss: trained.append(epoch))
+    train(recipe, tmp_path / "run", resume=True, listener=listener)
+    assert set(trained) == ({1} if every else set())
+    assert weights_of(tmp_path / "run") == weights_of(tmp_path / "whole")
+    assert resight.load(tmp_path / "run").card.metrics
+
+
+def test_a_missing_image_of_the_test_is_found_before_the_training(
     tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path
 ) -> None:
-    name = tiny_manifest.split("gallery").column("image")[0]
-    (tiny_manifest.root / name).write_bytes(b"no image")
-    with pytest.raises(DataError, match=f"cannot read the image .*{name}"):
+    name = tiny_manifest.split("gallery").column("image")[2]
+    (tiny_manifest.root / name).unlink()
+    with pytest.raises(DataError, match=f"query and gallery: .*{name}"):
         train(tiny_recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_odd_images_train(tiny_recipe: TrainRecipe, tiny_manifest: Manifest, tmp_path: Path) -> None:
@@ -274,8 +227,8 @@ def test_kill_9_anywhere_and_resume(tiny_recipe: TrainRecipe, tmp_path: Path) ->
     for moment in moments:
         folder = tmp_path / "killed" / moment
         train(recipe, folder, resume=True)
-        assert _weights(folder) == _weights(tmp_path / "whole"), moment
-        assert _rows(folder) == _rows(tmp_path / "whole"), moment
+        assert weights_of(folder) == weights_of(tmp_path / "whole"), moment
+        assert rows_of(folder) == rows_of(tmp_path / "whole"), moment
         left = [file.name for file in folder.rglob("*") if file.name.endswith(".tmp")]
         assert not left, f"{moment} left {left}"
 
@@ -293,7 +246,7 @@ def test_two_processes_killed_and_resumed(tiny_recipe: TrainRecipe, tmp_path: Pa
     whole = _torchrun("-m", "resight.cli.main", "train", file, "-o", tmp_path / "whole", "--json")
     assert whole.returncode == 0, whole.stderr
     assert json.loads(whole.stdout)["report"]["mean_ap"] > 0, "one process speaks"
-    assert [row["epoch"] for row in _rows(tmp_path / "whole")] == [1, 2, 3]
+    assert [row["epoch"] for row in rows_of(tmp_path / "whole")] == [1, 2, 3]
     assert load_file(tmp_path / "whole" / "model" / "model.safetensors")["encoder.cls_token"].isfinite().all()
 
     (tmp_path / "killed.py").write_text(KILLED)
@@ -301,5 +254,5 @@ def test_two_processes_killed_and_resumed(tiny_recipe: TrainRecipe, tmp_path: Pa
     assert not (tmp_path / "killed" / "model").exists()
     resumed = _torchrun("-m", "resight.cli.main", "train", file, "-o", tmp_path / "killed", "--resume")
     assert resumed.returncode == 0, resumed.stderr
-    assert _weights(tmp_path / "killed") == _weights(tmp_path / "whole")
-    assert _rows(tmp_path / "killed") == _rows(tmp_path / "whole")
+    assert weights_of(tmp_path / "killed") == weights_of(tmp_path / "whole")
+    assert rows_of(tmp_path / "killed") == rows_of(tmp_path / "whole")

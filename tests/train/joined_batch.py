@@ -1,4 +1,4 @@
-"""Trains the toy model on whole batches, or with two processes on a half each, and stores the weights; run by a test.
+"""Trains the toy model for one step on a whole batch, or with two processes on a half each; run by a test.
 
 python joined_batch.py OUTPUT.pt            torchrun --nproc-per-node 2 joined_batch.py OUTPUT.pt
 """
@@ -28,9 +28,9 @@ def main() -> None:
     task = SupervisedTask(model, ReIDLoss(identity_weight=0, contrastive_weight=0.5), across_ranks=True)
 
     def batches(epoch: int, start: int) -> list[Batch]:
-        return [share(epoch, number, state.process_index, state.num_processes) for number in range(start, 3)]
+        return [share(epoch, number, state.process_index, state.num_processes) for number in range(start, 1)]
 
-    toy_trainer(model=model, task=task, batches=batches, epochs=2, optimizer="sgd").fit()
+    toy_trainer(model=model, task=task, batches=batches, epochs=1, optimizer="sgd").fit()
     if state.is_main_process:
         torch.save({"weights": model.encoder.state_dict(), "processes": state.num_processes}, sys.argv[1])
 

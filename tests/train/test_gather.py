@@ -18,7 +18,8 @@ def test_a_process_alone_has_its_own_batch() -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_that_mine_across_ranks_train_as_one_with_the_joined_batch(tmp_path: Path) -> None:
+def test_two_processes_that_mine_across_ranks_step_as_one_with_the_joined_batch(tmp_path: Path) -> None:
+    """One step: in later ones rounding grows, since a hardest pair may become another."""
     environment = {**os.environ, "PYTHONPATH": str(Path(tests.__file__).parents[1])}
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     for name, command in (("one.pt", [sys.executable]), ("two.pt", launcher)):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from resight.data.dataset import Batch
-from resight.errors import MemoryLimitError, TrainingError
+from resight.errors import DataError, MemoryLimitError, TrainingError
 from resight.losses import ReIDLoss
 from resight.train import Hooks, SupervisedTask
 from resight.train.checkpoint import load_checkpoint
@@ -264,3 +264,22 @@ def test_unreadable_images_are_counted_each_epoch_and_named_once(caplog: pytest.
     toy_trainer(batches=batches, epochs=2, hooks=Hooks(on_row=rows.append)).fit()
     assert [row["skipped_images"] for row in rows] == [2, 2]
     assert caplog.messages == ["left out of training: cannot read the image a.jpg"]
+
+
+def test_an_evaluation_that_fails_comes_after_its_epochs_row_and_checkpoint(tmp_path: Path) -> None:
+    rows: Rows = []
+
+    def evaluate(model: torch.nn.Module) -> Mapping[str, float]:
+        raise DataError("no image")
+
+    whole = toy_trainer()
+    whole.fit()
+    trainer = toy_trainer(tmp_path / "last.pt", hooks=Hooks(on_row=rows.append, evaluate=evaluate), evaluate_every=1)
+    with pytest.raises(DataError, match="no image"):
+        trainer.fit()
+    assert [row["epoch"] for row in rows] == [1]
+    again = toy_trainer(tmp_path / "last.pt")
+    again.resume()
+    assert again.epoch == 1
+    again.fit()
+    assert_same(state_of(again), state_of(whole))

@@ -12,6 +12,11 @@ from resight.train import RunFolder
 RECIPE: dict[str, Any] = {"title": "a", "train": {"epochs": 2, "lr": 1e-5}, "data": {"source": Path("/x/y.csv")}}
 
 
+def _begin(run: RunFolder) -> None:
+    run.log({"epoch": 1, "loss": 0.5})
+    run.close()
+
+
 def test_a_new_folder_says_what_was_asked_and_where(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "a" / "run", RECIPE)
     stored = yaml.safe_load(run.recipe.read_text())
@@ -48,14 +53,52 @@ def test_a_run_killed_between_recipe_and_environment_gets_its_environment(tmp_pa
 
 def test_resume_with_other_settings_names_them_and_the_way_out(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run", RECIPE)
+    _begin(run)
     other = {**RECIPE, "train": {"epochs": 3, "lr": 1e-5}, "title": "b"}
     with pytest.raises(TrainingError, match=r"other settings \(title, train\.epochs\)") as caught:
         RunFolder.create(tmp_path / "run", other, resume=True)
     assert f"resight train {run.recipe} -o {run.path} --resume" in str(caught.value)
 
 
+def test_resume_with_settings_that_are_free_stores_them(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    _begin(run)
+    other = {**RECIPE, "title": "b", "data": {"source": "/z.csv"}}
+    with pytest.raises(TrainingError, match=r"other settings \(data\.source\)"):
+        RunFolder.create(tmp_path / "run", other, free=("title", "data.sourc"), resume=True)
+    RunFolder.create(tmp_path / "run", other, free=("title", "data"), resume=True)
+    assert yaml.safe_load(run.recipe.read_text()) == other
+
+
+def test_resume_needs_the_same_data(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE, data={"rows": 3, "names": ("a",)})
+    _begin(run)
+    RunFolder.create(tmp_path / "run", RECIPE, data={"rows": 3, "names": ("a",)}, resume=True)
+    with pytest.raises(TrainingError, match=r"other training rows \(rows differ\); .*data\.json"):
+        RunFolder.create(tmp_path / "run", RECIPE, data={"rows": 4, "names": ("a",)}, resume=True)
+    run.data.unlink()
+    RunFolder.create(tmp_path / "run", RECIPE, data={"rows": 4, "names": ("a",)}, resume=True)
+    assert json.loads(run.data.read_text())["rows"] == 4
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_without_row_and_checkpoint_makes_way(tmp_path: Path, resume: bool) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE, data={"rows": 3})
+    run.write_weights({})
+    run.metrics.write_text('{"epo')
+    RunFolder.create(tmp_path / "run", {"title": "b"}, data={"rows": 4}, resume=resume)
+    assert yaml.safe_load(run.recipe.read_text()) == {"title": "b"}
+    assert sorted(file.name for file in run.path.iterdir()) == ["data.json", "environment.json", "recipe.yaml"]
+    run.checkpoint.parent.mkdir()
+    RunFolder.create(tmp_path / "run", RECIPE)
+    run.checkpoint.touch()
+    with pytest.raises(TrainingError, match="is not empty"):
+        RunFolder.create(tmp_path / "run", RECIPE)
+
+
 def test_resume_of_a_run_whose_recipe_is_damaged(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run", RECIPE)
+    _begin(run)
     run.recipe.write_text("a: [1,")
     with pytest.raises(TrainingError, match="cannot be read, so the run cannot be continued"):
         RunFolder.create(tmp_path / "run", RECIPE, resume=True)

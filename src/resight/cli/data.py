@@ -9,6 +9,7 @@ import typer
 from resight.cli.console import note, out, print_json, progress_bar
 
 if TYPE_CHECKING:
+    from resight.data.finding import Finding
     from resight.data.manifest import Manifest
 
 # Written out, since importing the converters would make every `--help` slow; a test compares.
@@ -43,11 +44,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command()
 def synth(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Where to write; new, empty, or the same set.")],
     train_ids: Annotated[int, typer.Option(min=1)] = 100,
     test_ids: Annotated[int, typer.Option(min=1)] = 50,
     cameras: Annotated[int, typer.Option(min=2)] = 6,
-    images_per_camera: Annotated[int, typer.Option(min=1, help="Of each identity.")] = 4,
+    images_per_camera: Annotated[int, typer.Option(min=2, help="Of each identity.")] = 4,
     distractors: Annotated[int, typer.Option(min=0)] = 0,
     pool: Annotated[int, typer.Option(min=0, help="Instead: an unlabelled pool of so many crops.")] = 0,
     junk_share: Annotated[float, typer.Option(min=0, max=1, help="Share of junk in the pool.")] = 0.4,
@@ -60,6 +62,7 @@ def synth(
     """
     from resight.data.synthetic import write_market1501_layout, write_pool
 
+    _refuse_options_without_effect(context, is_pool=bool(pool))
     with progress_bar("rendering") as progress:
         if pool:
             path = write_pool(folder, images=pool, junk_share=junk_share, cameras=cameras, seed=seed, progress=progress)
@@ -93,7 +96,7 @@ def convert(
     """
     manifest = _read(source, format, option)
     manifest.write(output)
-    _done(json, f"{len(manifest):,} rows", output)
+    _done(json, _many(len(manifest), "row"), output)
 
 
 @app.command()
@@ -205,11 +208,11 @@ def check(
     from resight.data.check import check as look
     from resight.data.check import errors_first
 
-    manifest = _read(source, format, option)
+    manifest, unreadable = _read_to_check(source, format, option)
     counted = Counted.of(manifest, source, name=published, format=format)
     with progress_bar("checking") as progress:
         findings = look(manifest, decode=decode, duplicate_content=duplicates, workers=workers, progress=progress)
-    findings = errors_first([*findings, *counted.findings("error" if published else "warning")])
+    findings = errors_first([*unreadable, *findings, *counted.findings("error" if published else "warning")])
     errors = sum(finding.severity == "error" for finding in findings)
     if json:
         print_json({"findings": [finding.to_json() for finding in findings], "counts": counted.to_json()})
@@ -217,7 +220,8 @@ def check(
         counted.print()
         for finding in findings:
             out.print(str(finding))
-        out.print(f"{len(manifest):,} rows: {errors} errors, {len(findings) - errors} warnings")
+        warnings = len(findings) - errors
+        out.print(f"{_many(len(manifest), 'row')}: {_many(errors, 'error')}, {_many(warnings, 'warning')}")
     if errors:
         raise typer.Exit(1)
 
@@ -239,12 +243,39 @@ def stats(
         counted.print()
 
 
+def _refuse_options_without_effect(context: typer.Context, *, is_pool: bool) -> None:
+    """Raises `typer.BadParameter` for an option of `synth` that belongs to the other kind of set."""
+    others = ("train_ids", "test_ids", "images_per_camera", "distractors") if is_pool else ("junk_share",)
+    sources = {name: context.get_parameter_source(name) for name in others}
+    given = [f"--{name.replace('_', '-')}" for name, source in sources.items() if source and source.name != "DEFAULT"]
+    if given:
+        kind = "an unlabelled pool (--pool)" if is_pool else "a labelled set; an unlabelled pool needs --pool NUMBER"
+        raise typer.BadParameter(f"{', '.join(given)} has no effect on {kind}")
+
+
 def _read(source: Path, format: str | None, option: list[str] | None) -> "Manifest":
     from resight.data.convert.options import parse_options
     from resight.recipes.build import read_source
 
     with progress_bar("reading") as progress:
         return read_source(source, format, parse_options(option or []), progress=progress)
+
+
+def _read_to_check(source: Path, format: str | None, option: list[str] | None) -> "tuple[Manifest, list[Finding]]":
+    """Tables as they are, with what could not be read of them; all else as every command reads it."""
+    from resight.data.check_source import read_to_check
+    from resight.data.convert.options import parse_options, typed_options
+
+    is_manifest = format is None and not option and not source.is_dir()
+    if not is_manifest and format != "csv_table":
+        return _read(source, format, option), []
+    options = typed_options("csv_table", parse_options(option or []))
+    with progress_bar("reading"):
+        return read_to_check(source, **options)
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _named(text: str) -> tuple[str, Path]:

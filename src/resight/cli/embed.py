@@ -11,7 +11,7 @@ from resight.cli.console import is_first_process, note, print_json, progress_bar
 def embed(
     model: Annotated[str, typer.Argument(help="Model folder, run folder or hub id.")],
     data: Annotated[Path, typer.Argument(help="Manifest (.parquet, .csv), folder of images, or one image.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help=".npy file; the rows go to a .parquet beside it.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="X.npy; the rows go to X.rows.parquet beside it.")],
     format: Annotated[
         str | None, typer.Option("--format", "-f", help="Converter for a folder; default: every image in it.")
     ] = None,
@@ -30,22 +30,27 @@ def embed(
 
     from resight.errors import DataError
     from resight.files import whole_file
-    from resight.inference import embed_in_shards, join_processes, load
+    from resight.inference import embed_in_shards, join_processes, load, unknown_names
     from resight.recipes.build import read_source
 
     if output.suffix != ".npy":
-        raise DataError(f"--output must be a .npy file, got {output}; the rows are written beside it as .parquet")
+        raise DataError(f"--output must be a .npy file, got {output}; the rows are written beside it as .rows.parquet")
+    rows = output.with_suffix(".rows.parquet")
+    _require_other_files(data, (output, rows))
     is_table = data.suffix in (".parquet", ".csv")
     manifest = read_source(data, format if format or is_table else "image_folder")
+    if not len(manifest):
+        raise DataError(f"{data} has no rows, so there is nothing to embed")
     join_processes()
     embedder = load(model)
+    for line in unknown_names(manifest, embedder.card):
+        note(line)
     with progress_bar("embedding") as on_embed:
         vectors = embed_in_shards(
             embedder, manifest, batch_size=batch_size, flip=flip, workers=workers, progress=on_embed
         )
     if not is_first_process():
         return
-    rows = output.with_suffix(".parquet")
     with whole_file(output) as temporary, temporary.open("wb") as file:
         np.save(file, vectors)
     manifest.write(rows)
@@ -53,3 +58,11 @@ def embed(
         print_json({"embeddings": output, "rows": rows, "count": len(vectors), "dim": vectors.shape[1]})
     else:
         note(f"{len(vectors):,} vectors of {vectors.shape[1]} numbers: {output}, their rows: {rows}")
+
+
+def _require_other_files(data: Path, outputs: tuple[Path, ...]) -> None:
+    from resight.errors import DataError
+
+    for path in outputs:
+        if data.exists() and path.exists() and path.samefile(data):
+            raise DataError(f"{path} would be written over, but it is the input; choose another --output")

@@ -55,7 +55,7 @@ def main() -> None:
     from resight.errors import ResightError
 
     try:
-        app()
+        app(prog_name="resight")
     except SystemExit as leave:
         if leave.code == 130:
             error("interrupted")

@@ -106,7 +106,7 @@ def _names_of(data: Path, format: str | None) -> tuple[tuple[str, ...], tuple[st
     from resight.data.dataset import Vocabulary
     from resight.recipes.build import read_source
 
-    names = Vocabulary.of(read_source(data, None if data.is_file() else format).split("train"))
+    names = Vocabulary.of(read_source(data, format).split("train"))
     return names.cameras, names.views
 
 

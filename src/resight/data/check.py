@@ -66,7 +66,7 @@ def _empty(manifest: Manifest) -> Iterator[Finding]:
 def _structure(manifest: Manifest) -> Iterator[Finding]:
     for problem in manifest.validate():
         shown = tuple(f"row {row}: {value!r}" for row, value in zip(problem.rows, problem.values, strict=True))
-        message = f"column {problem.column!r}: expected {problem.expected}; {problem.advice}"
+        message = f"rows with a wrong {problem.column!r}: expected {problem.expected}; {problem.advice}"
         yield Finding("structure", "error", message, problem.count, shown)
 
 
@@ -83,6 +83,17 @@ def _identity_overlap(manifest: Manifest) -> Iterator[Finding]:
     if shared:
         message = "identities stand in train and in query or gallery; the test would measure memory"
         yield Finding("identity_overlap", "error", message, len(shared), tuple(sort_naturally(shared)[:5]))
+
+
+def _minus_one(manifest: Manifest) -> Iterator[Finding]:
+    """The toolkits torchreid and fast-reid leave out rows of identity -1; our converters make them junk."""
+    bad = (manifest.codes("pid", ["-1"]) == 0) & ~manifest.column("junk")
+    if bad.any():
+        message = (
+            "rows have pid -1, which is an identity like any other here; where it means junk, as in torchreid and "
+            "fast-reid, set the column 'junk' to true in these rows and leave pid empty, else rename the identity"
+        )
+        yield Finding("pid_minus_one", "warning", message, int(bad.sum()), examples(manifest, bad))
 
 
 def _query_without_identity(manifest: Manifest) -> Iterator[Finding]:
@@ -174,6 +185,7 @@ TABLE_CHECKS: tuple[Callable[[Manifest], Iterator[Finding]], ...] = (
     _structure,
     _half_a_test,
     _identity_overlap,
+    _minus_one,
     _query_without_identity,
     _query_without_match,
     _single_image_identities,

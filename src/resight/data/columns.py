@@ -4,9 +4,12 @@ Text that repeats (identity, camera, view, split, track) is dictionary encoded: 
 comparison runs over the few distinct values. `image` is plain text with 64 bit offsets, so no length is too long.
 """
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from resight.data.path_spelling import plain_paths
 from resight.errors import DataError
 
 IMAGE = "image"
@@ -53,9 +56,11 @@ def conform(table: pa.Table) -> pa.Table:
 def conform_column(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column in the type that a manifest gives to `name`; empty text and NaN become null.
 
-    Columns that a manifest does not know come back as they are.
+    Image paths get one spelling, see `plain_paths`. Columns that a manifest does not know come back as they are.
     """
-    if name == IMAGE or name in TEXT_COLUMNS:
+    if name == IMAGE:
+        return plain_paths(_to_text(name, values))
+    if name in TEXT_COLUMNS:
         return _to_text(name, values)
     if name == "junk":
         return _to_bool(name, values)
@@ -81,6 +86,28 @@ def is_text(kind: pa.DataType) -> bool:
     """True for every kind of Arrow text that is not dictionary encoded."""
     is_view = getattr(pa.types, "is_string_view", lambda _: False)
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or is_view(kind))
+
+
+def share_text(tables: Iterable[pa.Table]) -> list[pa.Table]:
+    """The tables, with each of the user's own columns as text in all of them where it is text in one.
+
+    A CSV file gives the user's own columns as text; a Parquet file may hold numbers under the same name. What has no
+    text, such as lists, stays as it is.
+    """
+    tables = list(tables)
+    fields = [field for table in tables for field in table.schema if field.name not in TYPES]
+    texts = {field.name for field in fields if is_text(field.type)}
+    return [_with_text(table, texts) for table in tables]
+
+
+def _with_text(table: pa.Table, names: Iterable[str]) -> pa.Table:
+    for position, name in enumerate(table.column_names):
+        column = plain_text(table.column(position))
+        if name in names and not is_text(column.type) and not pa.types.is_nested(column.type):
+            column = column.cast(pa.string())
+        if name in names:
+            table = table.set_column(position, name, column)
+    return table
 
 
 def _to_text(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:

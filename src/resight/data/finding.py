@@ -19,7 +19,7 @@ class Finding:
         check: short name of the check, such as `missing_file`.
         severity: an error breaks a run or falsifies its numbers; a warning may be meant so.
         message: what it is and what to do.
-        count: how many rows, images, identities or cameras.
+        count: how many rows, images, columns, identities or cameras.
         examples: the first few.
     """
 

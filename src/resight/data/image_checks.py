@@ -19,7 +19,7 @@ from resight.data.validation import Progress
 from resight.errors import DataError
 
 _BATCH = 1024
-_MISSING, _READ, _BROKEN = 0, 1, 2
+_MISSING, _READ, _BROKEN, _NO_PATH = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Images:
     """What reading told about the image of each row.
 
     Attributes:
-        state: (N,) int8: missing, read or broken.
+        state: (N,) int8: missing, read, broken, or no path to look at.
         size: (N, 2) int64: width and height in pixels, upright; 0 where not decoded.
         content: (N,) object: hash of the file's bytes, or None.
         min_side: pixels; smaller crops are tiny.
@@ -54,6 +54,7 @@ def inspect_images(
     encoded = manifest.table.column(IMAGE).combine_chunks().dictionary_encode()
     names = encoded.dictionary.to_pylist()
     state = np.zeros(len(names) + 1, dtype=np.int8)
+    state[-1] = _NO_PATH  # of the rows whose image is null; another check names them
     size = np.zeros((len(names) + 1, 2), dtype=np.int64)
     content = np.full(len(names) + 1, None, dtype=object)
 

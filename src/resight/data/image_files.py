@@ -12,7 +12,8 @@ from typing import Any
 
 from resight._optional import require
 
-_DATA_FILE = re.compile(r"\.(?:mdb|lmdb)(#)", re.IGNORECASE)
+LMDB_MARK = r"(?i)\.(?:mdb|lmdb)(#)"  # where the key of an image in an LMDB begins
+_DATA_FILE = re.compile(LMDB_MARK)
 
 # LMDB allows one environment per file and process, and none may be used across a fork. So the workers of a loader open
 # their own: all are closed just before a fork, while nobody reads.

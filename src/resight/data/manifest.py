@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from resight.data.columns import BOX_COLUMNS, IMAGE, SPLITS, TYPES, conform, conform_column
+from resight.data.columns import BOX_COLUMNS, IMAGE, SPLITS, TYPES, conform, conform_column, share_text
 from resight.data.image_paths import rebase
 from resight.data.table_files import read_table, write_table
 from resight.data.validation import Problem, missing_files, structural_problems
@@ -69,15 +69,16 @@ class Manifest:
     def concat(cls, manifests: Sequence["Manifest"]) -> "Manifest":
         """The rows of all manifests, one after the other, with the first one's root.
 
-        Columns that one of them lacks are null there. Identities and cameras are kept as they are: where two data sets
-        use the same names for different ones, rename them first (`with_column`).
+        Columns that one of them lacks are null there; the user's own are text where one has them as text. Identities
+        and cameras are kept as they are: where two data sets use the same names for different ones, rename them first
+        (`with_column`).
         """
         if not manifests:
             raise DataError("Manifest.concat: expected at least one manifest, came none")
         root = manifests[0].root
         tables = [rebase(manifest.table, manifest.root, root) for manifest in manifests]
         try:
-            table = pa.concat_tables(tables, promote_options="permissive")
+            table = pa.concat_tables(share_text(tables), promote_options="permissive")
         except pa.ArrowException as error:
             raise DataError(f"Manifest.concat: the manifests' own columns differ in type: {error}") from error
         return cls(table, root)
@@ -268,6 +269,9 @@ def _absolute(path: str | Path) -> Path:
 def _array(name: str, values: Values) -> pa.ChunkedArray:
     try:
         array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, from_pandas=True)
+    except UnicodeEncodeError as error:  # so the system gives names of files that are not UTF-8
+        came = f"came {error.object!r}; rename the file or folder of that name"
+        raise DataError(f"column {name!r}: expected names in UTF-8, {came}") from error
     except (pa.ArrowException, TypeError) as error:
         raise DataError(f"column {name!r}: expected values of one kind, {error}") from error
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])

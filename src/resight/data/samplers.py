@@ -14,8 +14,9 @@ class PKSampler:
     with fewer than K images is filled up by drawing K with replacement. While P identities have groups left, P of them
     are drawn and give one group each. The rest of the epoch is dropped, so the number of batches varies a little.
 
-    With several ranks all draw the same epoch of P identities per rank and batch, and each takes its own share: the
-    batches of the ranks are disjoint and their count is equal.
+    With several ranks all draw the same list of batches, and each takes every world_size-th: no image is in two of
+    them, and their count is equal; up to world_size - 1 batches at the end are dropped. The batches that the ranks take
+    in one step may share identities, as in the official code.
 
     Args:
         labels: (N,) the identity of each row, as a whole number >= 0.
@@ -62,11 +63,10 @@ class PKSampler:
         order = np.argsort(self.labels, kind="stable")
         identities, starts = np.unique(self.labels[order], return_index=True)
         self._rows = np.split(order, starts[1:])
-        needed = ids_per_batch * world_size
-        if len(identities) < needed:
+        if len(identities) < ids_per_batch:
             raise DataError(
-                f"a batch needs {needed} identities (ids_per_batch={ids_per_batch} on {world_size} process(es)), but "
-                f"training has {len(identities)}; lower ids_per_batch or add identities"
+                f"a batch needs {ids_per_batch} identities (ids_per_batch), but training has {len(identities)}; lower "
+                "ids_per_batch or add identities"
             )
 
     def __len__(self) -> int:
@@ -81,18 +81,17 @@ class PKSampler:
 
     def epoch(self, epoch: int) -> list[list[int]]:
         """The batches of this rank: lists of P * K row numbers, an identity's images side by side."""
-        return list(self._draw(np.random.default_rng((self.seed, epoch))))
+        batches = list(self._draw(np.random.default_rng((self.seed, epoch))))
+        return batches[self.rank : len(batches) // self.world_size * self.world_size : self.world_size]
 
     def _draw(self, rng: np.random.Generator) -> Iterator[list[int]]:
         groups = [self._groups(rows, rng) for rows in self._rows]
         left = np.array([len(group) for group in groups])
-        needed = self.ids_per_batch * self.world_size
-        mine = slice(self.rank * self.ids_per_batch, (self.rank + 1) * self.ids_per_batch)
         available = np.flatnonzero(left)
-        while len(available) >= needed:
-            chosen = rng.choice(available, size=needed, replace=False)
+        while len(available) >= self.ids_per_batch:
+            chosen = rng.choice(available, size=self.ids_per_batch, replace=False)
             left[chosen] -= 1
-            yield [int(row) for identity in chosen[mine] for row in groups[identity][left[identity]]]
+            yield [int(row) for identity in chosen for row in groups[identity][left[identity]]]
             available = np.flatnonzero(left)
 
     def _groups(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:

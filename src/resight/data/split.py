@@ -89,8 +89,8 @@ def split_with_summary(
         The manifest in its old order with `split` filled, and what it came to.
 
     Raises:
-        DataError: if an argument is out of range, the manifest is not valid or already has splits, or no identity can
-            be tested.
+        DataError: if an argument is out of range, the manifest is not valid or already has splits, no identity can be
+            tested, or nothing is left to train on although `test_share` is below 1.
     """
     _check_arguments(manifest, test_share, query_per_camera, overwrite)
     pids, cameras, tracks = (_codes(manifest, name) for name in ("pid", "camid", "trackid"))
@@ -108,6 +108,8 @@ def split_with_summary(
         _raise_untestable(len(groups), across_cameras)
     useful = np.bincount(groups, weights=images >= 2, minlength=len(groups))[groups] > 0
     distractor = ~in_test & ~useful
+    if test_share < 1 and not (~in_test & ~distractor).any():
+        _raise_no_training(int((in_test & choice.testable).sum()))
     splits = np.full(len(manifest), None, dtype=object)
     side = np.where(in_test | distractor, "gallery", "train")[pids[rows]]
     splits[rows] = np.where(in_test[pids[rows]] & choice.is_query, "query", side)
@@ -180,4 +182,11 @@ def _raise_untestable(identities: int, across_cameras: bool) -> None:
     raise DataError(
         f"none of the {identities:,} identities can be tested: a test identity needs {need} (a track that is not "
         "parted counts once); check the columns pid, camid and trackid"
+    )
+
+
+def _raise_no_training(tested: int) -> None:
+    raise DataError(
+        f"the test takes all {tested:,} identities that can be tested, and nothing is left to train on; add "
+        "identities, or give test_share=1 (--test-share 1) if all shall be test"
     )

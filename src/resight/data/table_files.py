@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from resight.data.columns import IMAGE, TEXT_COLUMNS, TYPES, plain_text
+from resight.data.columns import IMAGE, TEXT_COLUMNS, plain_text
 from resight.errors import DataError
 from resight.files import whole_file
 
@@ -18,8 +18,8 @@ SUFFIXES = (".parquet", ".csv")
 def read_table(path: Path, names: Mapping[str, str] | None = None) -> pa.Table:
     """The table in a Parquet or CSV file, columns as written there.
 
-    In a CSV, every column of a manifest is read as text, so identity `0002` stays `0002`; the types of all others are
-    inferred. An empty cell is null. UTF-8, with or without byte order mark, separated by commas.
+    In a CSV every column is read as text, so that what a manifest does not know, such as a number plate `0012`, is
+    written again as it was. An empty cell is null. UTF-8, with or without byte order mark, separated by commas.
 
     Args:
         path: the file; its suffix, .parquet or .csv, decides.
@@ -77,7 +77,7 @@ def _read_csv(path: Path, wanted: Mapping[str, str]) -> pa.Table:
     with path.open(newline="", encoding="utf-8-sig") as file:
         header = next(csv.reader(file), [])
     _require_columns(path, header, wanted)
-    as_text = {wanted.get(name, name): pa.string() for name in TYPES}
+    as_text = dict.fromkeys(header, pa.string())
     table = pa_csv.read_csv(
         path,
         parse_options=pa_csv.ParseOptions(newlines_in_values=True),

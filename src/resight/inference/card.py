@@ -22,12 +22,26 @@ WEIGHTS, CARD = "model.safetensors", "card.json"
 
 
 @dataclass(frozen=True)
+class EvaluationProtocol:
+    """How a model was evaluated, so that it can be done again; `flip` is the card's own. See `resight.evaluation`.
+
+    both_directions: query against gallery and gallery against query, and the mean of the two.
+    """
+
+    metric: str = "squared_euclidean"
+    cross_camera: bool = True
+    both_directions: bool = False
+    max_rank: int = 50
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """What is known of a stored model.
 
     name: of the model, for `create_model`. settings: its other arguments. transform: of images. cameras, views: the
     names behind the rows of its side-information table. flip: whether embeddings average an image and its mirror.
-    metrics: numbers it reached. about: whatever its maker says (data, licence, limits, recipe).
+    protocol: of its evaluation. metrics: numbers it reached. about: whatever its maker says (data, licence, limits,
+    recipe).
     """
 
     name: str
@@ -36,6 +50,7 @@ class ModelCard:
     cameras: tuple[str, ...] = ()
     views: tuple[str, ...] = ()
     flip: bool = False
+    protocol: EvaluationProtocol = EvaluationProtocol()
     metrics: Mapping[str, float] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
 
@@ -107,6 +122,7 @@ def _card(content: Mapping[str, Any]) -> ModelCard:
         transform=EvalTransform(**transform),
         cameras=tuple(values["cameras"]),
         views=tuple(values["views"]),
+        protocol=EvaluationProtocol(**values.get("protocol", {})),  # older cards lack it
     )
     return ModelCard(**values)
 

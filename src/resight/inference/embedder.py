@@ -1,5 +1,7 @@
 """A model with all it needs to read images: one call turns images into vectors."""
 
+import logging
+import os
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -16,7 +18,10 @@ from resight.data.decode import ImageSource, open_image
 from resight.data.manifest import Manifest
 from resight.errors import DataError, ModelFormatError
 from resight.inference.card import ModelCard, read_model, write_model
+from resight.inference.unknown_names import unknown_names
 from resight.models.reid import ReIDModel
+
+_logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 
@@ -54,7 +59,7 @@ class Embedder:
         """One unit vector per image, in order.
 
         A camera or view that is not given, or that the model was not trained on, is unknown to it and takes the mean
-        side information (see `resight.models.side_information`).
+        side information (see `resight.models.side_information`). Of a manifest's unknown names a log line tells.
 
         Args:
             images: a manifest, or paths, encoded bytes, PIL images or uint8 arrays (H, W, 3), one or many; also one
@@ -73,15 +78,13 @@ class Embedder:
             DataError: if an image cannot be read (it is named), or names and images differ in number.
             ValueError: if `batch_size` is below 1.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-        flip = self.card.flip if flip is None else flip
         if isinstance(images, Manifest):
             if cameras is not None or views is not None:
                 raise DataError("a manifest brings its own cameras and views; leave cameras= and views= out")
-            dataset = CropDataset(images, self.card.transform, self._vocabulary)
-            loader: Iterable[Batch] = eval_loader(dataset, batch_size=batch_size, workers=workers)
-            return self._run(loader, len(images), flip, progress)
+            for line in unknown_names(images, self.card):
+                _logger.warning(line)
+            return self.embed_rows(images, batch_size=batch_size, workers=workers, flip=flip, progress=progress)
+        _require_positive(batch_size)
         is_one = isinstance(images, np.ndarray) and images.ndim < 4
         is_one = is_one or isinstance(images, (str, bytes, PathLike, Image.Image))
         many: list[Any] = [images] if is_one else list(images)  # type: ignore[arg-type]
@@ -89,6 +92,21 @@ class Embedder:
             many, self._codes(cameras, "cameras", len(many)), self._codes(views, "views", len(many)), batch_size
         )
         return self._run(batches, len(many), flip, progress)
+
+    def embed_rows(
+        self,
+        manifest: Manifest,
+        *,
+        batch_size: int = 64,
+        workers: int = 0,
+        flip: bool | None = None,
+        progress: Progress | None = None,
+    ) -> np.ndarray:
+        """`embed` of a manifest, but silent about names that the model does not know: for callers with a part of it."""
+        _require_positive(batch_size)
+        dataset = CropDataset(manifest, self.card.transform, self._vocabulary)
+        loader: Iterable[Batch] = eval_loader(dataset, batch_size=batch_size, workers=workers)
+        return self._run(loader, len(manifest), flip, progress)
 
     def _codes(self, names: Sequence[str | None] | None, which: str, count: int) -> list[int]:
         if names is None:
@@ -106,7 +124,8 @@ class Embedder:
             yield collate([(self.card.transform(open_image(images[i])), -1, cameras[i], views[i], i) for i in rows])
 
     @torch.inference_mode()
-    def _run(self, batches: Iterable[Batch], count: int, flip: bool, progress: Progress | None) -> np.ndarray:
+    def _run(self, batches: Iterable[Batch], count: int, flip: bool | None, progress: Progress | None) -> np.ndarray:
+        flip = self.card.flip if flip is None else flip
         embeddings = np.empty((count, self.embedding_dim), dtype=np.float32)
         done = 0
         self.model.eval()
@@ -158,19 +177,35 @@ def load(
     return Embedder(model, card, device=device)
 
 
-def _download(name: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError
+def _require_positive(batch_size: int) -> None:
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
 
+
+def _download(name: str, revision: str | None) -> Path:
     expected = "expected a model folder that exists, or the id of a model on the hub (owner/name)"
     if name.count("/") != 1 or name.startswith((".", "/", "~")) or name.endswith("/"):
         raise ModelFormatError(f"there is no folder {name}; {expected}")
+    owner = name.partition("/")[0]
+    if Path(owner).exists():  # a slip in a path; the hub would be asked for nothing, with many seconds of retries
+        raise ModelFormatError(f"there is no folder {name}, and {owner} is here, so it is no id on the hub; {expected}")
+
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=["card.json", "model.safetensors"]))
     except HFValidationError as error:
-        raise ModelFormatError(f"there is no folder {name}, and it is no id of a model: {error}; {expected}") from error
-    except Exception as error:
+        raise ModelFormatError(f"there is no folder {name}, and it is no id of a model; {expected}") from error
+    except RevisionNotFoundError as error:
+        raise ModelFormatError(f"the model {name} on the hub has no revision {revision}") from error
+    except RepositoryNotFoundError as error:
         raise ModelFormatError(
-            f"there is no folder {name}, and no such model could be fetched from the hub ({type(error).__name__}: "
-            f"{error}); without a network, copy the model folder here and pass its path"
+            f"there is no folder {name}, and no such model on the hub that may be read; check the name, or log in"
+        ) from error
+    except Exception as error:
+        offline = bool(os.environ.get("HF_HUB_OFFLINE"))
+        why = "HF_HUB_OFFLINE is set" if offline else f"the hub did not give such a model, {type(error).__name__}"
+        raise ModelFormatError(
+            f"there is no folder {name} ({why}); check the path, or copy the model folder here and pass its path"
         ) from error

@@ -28,7 +28,7 @@ def embed_in_shards(
     workers: int = 0,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """`embedder.embed(manifest)`, the work parted among the connected processes.
+    """`embedder.embed_rows(manifest)`, the work parted among the connected processes.
 
     The batches are those of one process, dealt out in turn, so the numbers are the same to the last bit. Every process
     has to call it, with the same model and manifest.
@@ -55,7 +55,7 @@ def embed_in_shards(
         return np.flatnonzero(np.arange(total) // batch_size % world == process)
 
     part = manifest if world == 1 else manifest.select(rows_of(rank))
-    mine = embedder.embed(part, batch_size=batch_size, flip=flip, workers=workers, progress=on_progress)
+    mine = embedder.embed_rows(part, batch_size=batch_size, flip=flip, workers=workers, progress=on_progress)
     if world == 1:
         return mine
     embeddings = np.empty((total, embedder.embedding_dim), dtype=np.float32)

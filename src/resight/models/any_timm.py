@@ -71,14 +71,14 @@ def create_timm_encoder(name: str, settings: EncoderSettings) -> TransReIDEncode
     Raises:
         ValueError: if timm cannot build it so, or it cannot have what is asked for.
     """
-    settings.refuse(name, "nets of timm begin as timm does", "initial_weights")
     net = _create_net(name, settings)
     found = obstacles(net)
     if found:
-        hint = "; a plain ViT with class token can, such as vit_base, or timm's vit_small_patch14_dinov2"
-        settings.refuse(name, f"it has {', '.join(found)}{hint}", *VIT_ONLY)
+        hint = "a plain ViT with class token can, such as vit_base, or timm's vit_small_patch14_dinov2"
+        settings.refuse(name, f"it has {', '.join(found)}; {hint}", *VIT_ONLY, "initial_weights")
         choose_pooling(name, net, settings.pooling)
         return TimmEncoder(net)
+    settings.refuse(name, "nets of timm begin as timm does", "initial_weights")
     patch = net.patch_embed.patch_size[0]
     if settings.patch_size not in (PATCH, patch):
         raise ValueError(f"{name} has patches of {patch} pixels, not {settings.patch_size}; leave patch_size out")

@@ -82,8 +82,8 @@ def create_resnet_encoder(name: str, settings: EncoderSettings, shape: Mapping[s
     Raises:
         ValueError: if it cannot have what is asked for.
     """
-    settings.refuse(name, "only a ViT has tokens; take one, such as vit_base", *VIT_ONLY)
-    settings.refuse(name, "it is a ResNet", "dropout", "attention_dropout", "initial_weights")
+    others = ("dropout", "attention_dropout", "initial_weights")
+    settings.refuse(name, "it is no ViT, take one such as vit_base", *VIT_ONLY, *others)
     net = create_resnet50(changed_shape(RESNET_SHAPES[name], shape), drop_path=settings.drop_path)
     choose_pooling(name, net, settings.pooling)
     return TimmEncoder(net)

@@ -92,11 +92,12 @@ class EncoderSettings:
         Raises:
             ValueError: naming those that are asked for.
         """
-        asked_for = [
-            f"{setting}={getattr(self, setting)}" for setting in settings if getattr(self, setting) != _NONE[setting]
-        ]
+        asked_for = {setting: getattr(self, setting) for setting in settings}
+        asked_for = {setting: value for setting, value in asked_for.items() if value != _NONE[setting]}
         if asked_for:
-            raise ValueError(f"{name} cannot have {', '.join(asked_for)}: {why}")
+            given = ", ".join(f"{setting}={value}" for setting, value in asked_for.items())
+            instead = ", ".join(f"{setting}={_NONE[setting]}" for setting in asked_for)
+            raise ValueError(f"{name} cannot have {given}: {why}; use {instead}")
 
 
 def changed_shape(shape: Shape, changes: Mapping[str, Any] | None) -> Shape:

@@ -1,17 +1,24 @@
 """From a recipe to objects. Nothing below this file knows what a recipe is."""
 
+import inspect
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from resight.data.convert import CONVERTERS
 from resight.data.convert.options import convert
 from resight.data.dataset import Vocabulary
 from resight.data.manifest import Manifest
+from resight.data.table_files import SUFFIXES
 from resight.data.transforms import EvalTransform, TrainTransform
 from resight.errors import DataError, RecipeError
 from resight.losses import ReIDLoss
 from resight.models import ReIDModel, create_model
+from resight.models.backbones import VIT_SHAPES
+from resight.models.resnet import RESNET_SHAPES
 from resight.models.weights import TIMM, WeightReport, find_weights, load_weights
 from resight.recipes.schema import ModelSection, ScheduleSection, TrainRecipe
 from resight.train.centers import MovingCenters
@@ -19,6 +26,8 @@ from resight.train.optim import GroupRule
 from resight.train.schedules import ConstantSchedule, CosineSchedule, MultiStepSchedule, Schedule
 from resight.train.settings import LoopSettings
 from resight.train.task import SupervisedTask
+
+_logger = logging.getLogger(__name__)
 
 
 def read_source(
@@ -30,6 +39,9 @@ def read_source(
 ) -> Manifest:
     """A manifest file, or a data set that a converter reads.
 
+    A table where the converter needs a folder is a manifest, so data sets that were converted before go with a recipe
+    that names their format; options of the converter are then left out, with a log line.
+
     Args:
         source: file or folder.
         format: name of the converter; None: `source` is a manifest (.parquet, .csv).
@@ -39,6 +51,12 @@ def read_source(
     Raises:
         DataError: if the source cannot be read, or the format or an option is unknown.
     """
+    if format is not None and _is_manifest(source, format):
+        if options:
+            _logger.warning(
+                "%s is read as a manifest; options of %s are not used: %s", source, format, ", ".join(options)
+            )
+        return Manifest.read(source)
     if format is None:
         if options:
             raise DataError(f"options ({', '.join(options)}) are those of a converter; name it with --format NAME")
@@ -49,6 +67,13 @@ def read_source(
             )
         return Manifest.read(source)
     return convert(format, source, options, progress=progress)
+
+
+def _is_manifest(source: Path, format: str) -> bool:
+    """Whether it is a table, and the converter cannot read one: the first argument of such a one is `folder`."""
+    converter = CONVERTERS.get(format)
+    takes_folder = converter is not None and next(iter(inspect.signature(converter).parameters)) == "folder"
+    return takes_folder and source.suffix.lower() in SUFFIXES and source.is_file()
 
 
 def build_manifest(recipe: TrainRecipe) -> Manifest:
@@ -95,6 +120,7 @@ def build_model(recipe: TrainRecipe, vocabulary: Vocabulary) -> ReIDModel:
     Raises:
         RecipeError: if the settings do not go together.
     """
+    _check_shape(recipe.model)
     try:
         model = create_model(recipe.model.name, **model_settings(recipe.model, vocabulary))
         encoder: Any = model.encoder
@@ -102,6 +128,21 @@ def build_model(recipe: TrainRecipe, vocabulary: Vocabulary) -> ReIDModel:
     except ValueError as error:
         raise RecipeError(f"model: {error}") from error
     return model
+
+
+def _check_shape(section: ModelSection) -> None:
+    """Looks at each value of `shape` by itself; how they go together and unknown fields are the model's to judge."""
+    shape = VIT_SHAPES.get(section.name) or RESNET_SHAPES.get(section.name)
+    kinds = {} if shape is None else get_type_hints(type(shape))
+    for name, value in section.shape.items():
+        if name not in kinds:
+            continue
+        try:
+            TypeAdapter(kinds[name]).validate_python(value, strict=True)
+        except ValidationError as error:
+            raise RecipeError(f"model.shape.{name}: {error.errors()[0]['msg'].lower()}, got {value!r}") from error
+        if not isinstance(value, bool) and value is not None and not 0 < value < float("inf"):
+            raise RecipeError(f"model.shape.{name}: expected a number above 0, got {value!r}")
 
 
 def load_start(recipe: TrainRecipe, model: ReIDModel) -> WeightReport | None:

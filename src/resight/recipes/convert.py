@@ -10,6 +10,7 @@ from resight.models import create_model
 from resight.models.weights import WeightFile, WeightReport, load_weights
 from resight.models.weights.description import NetDescription, describe
 from resight.recipes import build
+from resight.recipes.evaluation_set import protocol_of
 from resight.recipes.schema import ModelSection, TrainRecipe
 
 _FINE_TUNED = ("transreid", "transreid_ssl", "resight")
@@ -56,6 +57,7 @@ def convert_weights(
         cameras=names.cameras,
         views=names.views,
         flip=recipe.evaluate.flip,
+        protocol=protocol_of(recipe),
         about={"recipe": recipe.title, "converted_from": Path(file.source).name, "kind": file.kind},
     )
     return Embedder(model, card, device="cpu"), report

@@ -6,15 +6,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from resight.data.draws import gallery_masks
 from resight.data.join import COLUMN as DATASET
 from resight.data.manifest import Manifest
 from resight.errors import DataError
 from resight.evaluation import Report, average_reports, evaluate, evaluate_draws
-from resight.inference import Embedder, embed_in_shards
+from resight.inference import Embedder, EvaluationProtocol, embed_in_shards
 from resight.models.weights import WeightReport
-from resight.recipes.schema import DataSection, EvaluateSection
+from resight.recipes.schema import DataSection, EvaluateSection, TrainRecipe
 
 _logger = logging.getLogger(__name__)
 
@@ -36,12 +37,13 @@ class Listener:
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Query and gallery rows of a manifest, and how they are evaluated."""
+    """Query and gallery rows of a manifest, and how they are evaluated. workers: processes that load their images."""
 
     query: Manifest
     gallery: Manifest
     section: EvaluateSection
     both_directions: bool
+    workers: int = 0
 
     @classmethod
     def of(cls, manifest: Manifest, section: EvaluateSection, data: DataSection) -> "EvaluationSet | None":
@@ -52,9 +54,12 @@ class EvaluationSet:
         """
         if not {"query", "gallery"} & set(manifest.column("split")):
             return None
-        test = cls(manifest.split("query"), manifest.split("gallery"), section, data.both_directions)
+        test = cls(manifest.split("query"), manifest.split("gallery"), section, data.both_directions, data.workers)
         if test.both_directions and gallery_masks(test.rows()):
-            raise DataError("the test set draws its galleries (column 'gallery_draws'); both_directions has to be off")
+            raise DataError(
+                "the test set draws its galleries (column 'gallery_draws'); both_directions has to be off: "
+                "data.both_directions=false, or evaluate --one-direction"
+            )
         return test
 
     def rows(self) -> Manifest:
@@ -71,6 +76,7 @@ class EvaluationSet:
                 part,
                 batch_size=self.section.batch_size,
                 flip=self.section.flip,
+                workers=self.workers,
                 progress=lambda done, _: listener.on_embed(done_before + done, total),
             )
 
@@ -120,6 +126,28 @@ class EvaluationSet:
             cross_camera=self.section.cross_camera,
             max_rank=self.section.max_rank,
         )
+
+
+def protocol_of(recipe: TrainRecipe) -> EvaluationProtocol:
+    """What a model card keeps of a recipe's evaluation."""
+    section = recipe.evaluate
+    return EvaluationProtocol(section.metric, section.cross_camera, recipe.data.both_directions, section.max_rank)
+
+
+def section_of(protocol: EvaluationProtocol, *, flip: bool, batch_size: int) -> EvaluateSection:
+    """The section of a recipe that evaluates so.
+
+    Raises:
+        DataError: if the protocol, which is a card's, has an impossible value.
+    """
+    values = {"metric": protocol.metric, "cross_camera": protocol.cross_camera, "max_rank": protocol.max_rank}
+    try:
+        return EvaluateSection.model_validate({**values, "flip": flip, "batch_size": batch_size})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise DataError(
+            f"the model's card has an impossible protocol: {problem['loc'][0]}: {problem['msg']}"
+        ) from error
 
 
 def report_json(report: Report, test: EvaluationSet, vectors: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from resight.errors import RecipeError
 from resight.recipes.schema import TrainRecipe
+from resight.recipes.yaml_text import parse_yaml
 
 Nested = dict[str, Any]
 
@@ -28,7 +29,7 @@ def load_recipe(source: str, overrides: Iterable[str] = ()) -> TrainRecipe:
     Raises:
         RecipeError: for an unknown name, key or value; near names are given.
     """
-    recipe = _from_file(Path(source)) if source.endswith((".yaml", ".yml")) else _built_in(source)
+    recipe = _from_file(Path(source)) if _is_file(source) else _built_in(source)
     return update(recipe, parse_overrides(overrides))
 
 
@@ -46,7 +47,7 @@ def update(recipe: TrainRecipe, changes: Mapping[str, Any]) -> TrainRecipe:
     try:
         return TrainRecipe.model_validate(merge(recipe.model_dump(), changes))
     except ValidationError as error:
-        lines = [f"{'.'.join(str(part) for part in item['loc'])}: {_explain(item)}" for item in error.errors()]
+        lines = [": ".join(filter(None, (".".join(map(str, item["loc"])), _explain(item)))) for item in error.errors()]
         raise RecipeError("the recipe has impossible values\n  " + "\n  ".join(lines)) from error
 
 
@@ -62,7 +63,7 @@ def parse_overrides(overrides: Iterable[str]) -> Nested:
         if not separator or not key:
             raise RecipeError(f"expected section.key=value, got {text!r}; for example: model.stride=12")
         try:
-            parsed = yaml.safe_load(value) if value else None
+            parsed = parse_yaml(value) if value else None
         except yaml.YAMLError as error:
             raise RecipeError(f"{text!r}: the value is not valid YAML: {error}") from error
         nested: Any = parsed
@@ -122,9 +123,14 @@ def check_keys(changes: Mapping[str, Any], prefix: str = "") -> None:
             raise RecipeError(f"a recipe has no key {key!r}; {_nearest(key, keys)}")
 
 
-def _from_file(path: Path) -> TrainRecipe:
+def _is_file(source: str) -> bool:
+    return source.endswith((".yaml", ".yml"))
+
+
+def _from_file(path: Path, above: tuple[Path, ...] = ()) -> TrainRecipe:
+    """The recipe in a file; `above` are the files that lead to it by their `base`."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RecipeError(f"there is no recipe file {path}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -135,9 +141,21 @@ def _from_file(path: Path) -> TrainRecipe:
     sections = {key.partition(".")[0] for key in known_keys() if "." in key}
     changes = {key: {} if value is None and key in sections else value for key, value in content.items()}
     try:
-        return update(TrainRecipe() if base is None else _built_in(str(base)), changes)
+        return update(_base(base, (*above, path)), changes)
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from error
+
+
+def _base(base: object, files: tuple[Path, ...]) -> TrainRecipe:
+    """What the last of `files` starts from: the defaults, a built-in recipe, or a file whose path is relative to it."""
+    if base is None:
+        return TrainRecipe()
+    if not _is_file(str(base)):
+        return _built_in(str(base))
+    path = files[-1].parent / Path(str(base)).expanduser()
+    if path.resolve() in [file.resolve() for file in files]:
+        raise RecipeError(f"base: {base} leads back to {path}; a recipe cannot start from itself")
+    return _from_file(path, files)
 
 
 def _built_in(name: str) -> TrainRecipe:

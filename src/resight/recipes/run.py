@@ -1,6 +1,10 @@
 """Runs a recipe: data, model, training, evaluation, and the folder that holds what came out."""
 
-from collections.abc import Mapping
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +16,22 @@ from torch import nn
 from resight.data.dataset import CropDataset, SeededBatches, Vocabulary, train_loader
 from resight.data.manifest import Manifest
 from resight.data.samplers import PKSampler
-from resight.errors import DataError
+from resight.errors import DataError, ResightError
 from resight.evaluation import Report
 from resight.inference import Embedder, ModelCard, write_model
 from resight.recipes import build
-from resight.recipes.evaluation_set import EvaluationSet, Listener, report_json, report_numbers
+from resight.recipes.evaluation_check import check_evaluation
+from resight.recipes.evaluation_set import EvaluationSet, Listener, protocol_of, report_json, report_numbers
 from resight.recipes.schema import TrainRecipe
-from resight.train import Hooks, RunFolder, SupervisedTask, Trainer, create_optimizer, parameter_groups
+from resight.train import Hooks, RunFolder, SupervisedTask, Trainer, create_optimizer, hold_folder, parameter_groups
+
+FREE = (
+    *("title", "data.source", "data.workers", "data.keep", "evaluate"),
+    *("train.save_every", "train.save_steps", "train.evaluate_every"),
+)
+"""What a resumed run may change, since no weight depends on it."""
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,12 +64,13 @@ class Outcome:
 
 
 def train(recipe: TrainRecipe, folder: Path, *, resume: bool = False, listener: Listener | None = None) -> Outcome:
-    """Trains a recipe to its end and stores everything in the run folder.
+    """Trains a recipe to its end and stores everything in the run folder, the model before it is evaluated.
 
     Args:
         recipe: with a data source.
-        folder: of the run; must be new or empty unless resumed.
-        resume: go on from the folder's last checkpoint, or start where there is none yet.
+        folder: of the run; must be new, empty or of a run without a row and a checkpoint unless resumed.
+        resume: go on from the folder's last checkpoint, or start where there is none yet; the recipe may differ in
+            `FREE` alone.
         listener: whom to tell.
 
     Raises:
@@ -67,6 +81,8 @@ def train(recipe: TrainRecipe, folder: Path, *, resume: bool = False, listener: 
     manifest = build.build_manifest(recipe)
     rows = _training_rows(manifest)
     test = EvaluationSet.of(manifest, recipe.evaluate, recipe.data)
+    if test is not None:
+        check_evaluation(test)
     vocabulary = build.build_vocabulary(recipe, rows)
     with torch.random.fork_rng(devices=[]):  # the model is made on the CPU
         torch.manual_seed(recipe.train.seed)
@@ -75,10 +91,6 @@ def train(recipe: TrainRecipe, folder: Path, *, resume: bool = False, listener: 
         goes_on = resume and RunFolder(folder).checkpoint.is_file()
         start = None if goes_on else build.load_start(recipe, model)
     trainer = _trainer(recipe, rows, vocabulary, task, RunFolder(folder).checkpoint)
-    run = _open_folder(folder, recipe, trainer, resume)
-    if start is not None and trainer.accelerator.is_main_process:
-        run.write_weights(start.to_json())
-        listener.on_start(start)
     card = _card(recipe, vocabulary, sum(parameter.numel() for parameter in model.parameters()))
 
     def embedder_of(network: nn.Module) -> Embedder:
@@ -90,35 +102,62 @@ def train(recipe: TrainRecipe, folder: Path, *, resume: bool = False, listener: 
         listener.on_stage("evaluating")
         return report_numbers(test.report(*test.embed(embedder_of(network), listener)))
 
+    with hold_folder(folder) if trainer.accelerator.is_main_process else nullcontext():
+        run = _open_folder(folder, recipe, trainer, _facts(rows, vocabulary), resume)
+        if start is not None and trainer.accelerator.is_main_process:
+            run.write_weights(start.to_json())
+            listener.on_start(start)
+        embedder = embedder_of(_fit(trainer, run, listener, evaluate_now))
+        report, vectors = _finish(trainer, run, embedder, test, listener)
+    return Outcome(run, recipe, embedder, report, test, vectors)
+
+
+def _fit(
+    trainer: Trainer, run: RunFolder, listener: Listener, evaluate: Callable[[nn.Module], Mapping[str, float]]
+) -> nn.Module:
     def on_row(row: dict[str, Any]) -> None:
         run.log(row)
         listener.on_row(row)
 
-    trainer.hooks = Hooks(on_row=on_row, on_step=listener.on_step, evaluate=evaluate_now)
+    trainer.hooks = Hooks(on_row=on_row, on_step=listener.on_step, evaluate=evaluate)
     listener.on_stage("training")
     try:
-        embedder = embedder_of(trainer.fit())
+        return trainer.fit()
     finally:
         run.close()
+
+
+def _finish(
+    trainer: Trainer, run: RunFolder, embedder: Embedder, test: EvaluationSet | None, listener: Listener
+) -> tuple[Report | None, tuple[np.ndarray, np.ndarray] | None]:
+    """Stores the model, evaluates it, and stores it with its numbers; returns report and vectors."""
+    is_first = trainer.accelerator.is_main_process
+    if is_first:
+        write_model(run.model, embedder.model, embedder.card)
     report = vectors = None
     if test is not None:
         listener.on_stage("evaluating")
-        vectors = test.embed(embedder, listener)
-        report = test.report(*vectors)
+        try:
+            vectors = test.embed(embedder, listener)
+            report = test.report(*vectors)
+        except ResightError:
+            _logger.warning("the evaluation failed; the trained model is in %s", run.model)
+            raise
         embedder.card = replace(embedder.card, metrics=report_numbers(report))
-    if trainer.accelerator.is_main_process:
-        if report is not None and test is not None and vectors is not None:
+        if is_first:
             run.write_report(report_json(report, test, vectors))
-        write_model(run.model, embedder.model, embedder.card)
+            write_model(run.model, embedder.model, embedder.card)
     trainer.accelerator.wait_for_everyone()
-    return Outcome(run, recipe, embedder, report, test, vectors)
+    return report, vectors
 
 
-def _open_folder(folder: Path, recipe: TrainRecipe, trainer: Trainer, resume: bool) -> RunFolder:
+def _open_folder(
+    folder: Path, recipe: TrainRecipe, trainer: Trainer, facts: Mapping[str, Any], resume: bool
+) -> RunFolder:
     """The run folder, made by the first process alone, and the trainer in the state that is stored there."""
     run = RunFolder(folder)
     if trainer.accelerator.is_main_process:
-        run = RunFolder.create(folder, build.dump_recipe(recipe), resume=resume)
+        run = RunFolder.create(folder, build.dump_recipe(recipe), data=facts, free=FREE, resume=resume)
     trainer.accelerator.wait_for_everyone()
     if resume and run.checkpoint.is_file():
         trainer.resume()
@@ -129,10 +168,25 @@ def _open_folder(folder: Path, recipe: TrainRecipe, trainer: Trainer, resume: bo
 
 def _training_rows(manifest: Manifest) -> Manifest:
     rows = manifest.split("train")
-    labelled = np.array([pid is not None for pid in rows.column("pid")])
+    labelled = rows.codes("pid", rows.identities()) >= 0
     if not labelled.any():
         raise DataError("no training row has an identity (pid); supervised training needs labels")
-    return rows if labelled.all() else rows.select(labelled)
+    if labelled.all():
+        return rows
+    missing = int((~labelled).sum())
+    _logger.warning("left out of training: %d of %d rows, which have no identity (pid)", missing, len(rows))
+    return rows.select(labelled)
+
+
+def _facts(rows: Manifest, vocabulary: Vocabulary) -> dict[str, Any]:
+    """What the sampler and the labels depend on: a resumed run needs the same."""
+    names = json.dumps([vocabulary.identities, vocabulary.cameras, vocabulary.views])
+    labels = rows.codes("pid", vocabulary.identities).astype("<i8")
+    return {
+        "rows": len(rows),
+        "identities": len(vocabulary.identities),
+        "labels_sha256": hashlib.sha256(names.encode() + labels.tobytes()).hexdigest(),
+    }
 
 
 def _trainer(
@@ -179,5 +233,6 @@ def _card(recipe: TrainRecipe, vocabulary: Vocabulary, parameters: int) -> Model
         cameras=vocabulary.cameras,
         views=vocabulary.views,
         flip=recipe.evaluate.flip,
+        protocol=protocol_of(recipe),
         about={"recipe": recipe.title, "identities": len(vocabulary.identities), "parameters": parameters},
     )

@@ -3,6 +3,7 @@
 The defaults are those of the released TransReID code, ViT-B/16 at 256x128.
 """
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,10 +12,12 @@ from pydantic import BaseModel, Field, model_validator
 Pixels = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Spread = Annotated[float, Field(gt=0)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Epoch = Annotated[float, Field(gt=0)]
 
 
-class Section(BaseModel, frozen=True, extra="forbid"):
-    """Base of all sections: unknown keys are errors, values cannot be changed."""
+class Section(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """Base of all sections: unknown keys, infinity and NaN are errors, values cannot be changed."""
 
 
 class DataSection(Section):
@@ -87,14 +90,20 @@ class AugmentSection(Section):
     erase_fill: Literal["noise", "mean"] = "noise"
     zoom: float = Field(0.0, ge=0)
     aspect: float = Field(0.0, ge=0)
-    rotation: float = Field(0.0, ge=0)
-    translation: float = Field(0.0, ge=0)
+    rotation: float = Field(0.0, ge=0, le=180)
+    translation: float = Field(0.0, ge=0, le=1)
     blur: float = Field(0.0, ge=0, le=1)
     brightness: float = Field(0.0, ge=0)
     contrast: float = Field(0.0, ge=0)
     saturation: float = Field(0.0, ge=0)
     hue: float = Field(0.0, ge=0, le=0.5)
     grey: float = Field(0.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _area_ascends(self) -> "AugmentSection":
+        if not 0 < self.erase_area[0] <= self.erase_area[1]:
+            raise ValueError(f"erase_area is [smallest, largest] share, above 0 and ascending, not {self.erase_area}")
+        return self
 
 
 class SamplerSection(Section):
@@ -115,13 +124,19 @@ class LossSection(Section):
     triplet_weight: float = Field(1.0, ge=0)
     contrastive_weight: float = Field(0.0, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
-    margin: float | None = None
+    margin: float | None = Field(None, ge=0)
     normalize_triplet: bool = False
     temperature: float = Field(0.1, gt=0)
     branch_weighting: Literal["code", "paper"] = "code"
     center_weight: float = Field(0.0, ge=0)
     center_lr: float = Field(0.5, gt=0)
     across_ranks: bool = False
+
+    @model_validator(mode="after")
+    def _some_loss(self) -> "LossSection":
+        if not any((self.identity_weight, self.triplet_weight, self.contrastive_weight, self.center_weight)):
+            raise ValueError("all weights are 0, so nothing would be learned; give one of the losses a weight")
+        return self
 
 
 class OptimizerSection(Section):
@@ -131,11 +146,11 @@ class OptimizerSection(Section):
     lr: float = Field(0.008, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
     bias_lr_factor: float = Field(2.0, gt=0)
-    bias_weight_decay: float | None = None
+    bias_weight_decay: float | None = Field(None, ge=0)
     classifier_lr_factor: float = Field(1.0, gt=0)
     decay_vectors: bool = True
     momentum: float = Field(0.9, ge=0, lt=1)
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
 
 
 class ScheduleSection(Section):
@@ -146,15 +161,21 @@ class ScheduleSection(Section):
     warmup_epochs: float = Field(5, ge=0)
     warmup_factor: float = Field(0.01, ge=0)
     final_factor: float = Field(0.002, ge=0)
-    milestones: tuple[float, ...] = (40, 70)
+    milestones: tuple[Epoch, ...] = (40, 70)
     gamma: float = Field(0.1, gt=0)
+
+    @model_validator(mode="after")
+    def _milestones_ascend(self) -> "ScheduleSection":
+        if any(later <= earlier for earlier, later in pairwise(self.milestones)):
+            raise ValueError(f"milestones are epochs that ascend, not {list(self.milestones)}")
+        return self
 
 
 class TrainSection(Section):
-    """See `resight.train.loop.LoopSettings`."""
+    """See `resight.train.settings.LoopSettings`."""
 
     epochs: int = Field(120, ge=1)
-    seed: int = Field(1234, ge=0)
+    seed: int = Field(1234, ge=0, lt=2**63)
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     accumulation: int = Field(1, ge=1)
     clip_norm: float | None = Field(None, gt=0)
@@ -189,3 +210,11 @@ class TrainRecipe(Section):
     schedule: ScheduleSection = ScheduleSection()
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
+
+    @model_validator(mode="after")
+    def _positives_for_contrast(self) -> "TrainRecipe":
+        if self.loss.contrastive_weight and self.sampler.images_per_id < 2:
+            raise ValueError(
+                "loss.contrastive_weight needs two images of an identity in a batch: sampler.images_per_id=2 or more"
+            )
+        return self

@@ -12,20 +12,20 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from resight.errors import TrainingError
+from resight.errors import ResightError, TrainingError
 from resight.memory import explain_out_of_memory
 from resight.train.average import WeightAverage
 from resight.train.checkpoint import load_checkpoint, save_checkpoint
 from resight.train.hooks import Batches, Hooks
 from resight.train.schedules import Schedule, schedule_time, set_learning_rate
 from resight.train.settings import LoopSettings
+from resight.train.step_seed import step_seed
 from resight.train.stop import StopSignals
 from resight.train.task import Task
 
@@ -78,9 +78,8 @@ class Trainer:
         self.model: nn.Module = self.accelerator.prepare(task.model)
         self.forward: Any = torch.compile(self.model) if settings.compile else self.model
         self.scaler = torch.amp.GradScaler(self.accelerator.device.type, enabled=settings.precision == "fp16")
-        self.average = None
-        if settings.average_decay is not None:
-            self.average = WeightAverage(task.model, settings.average_decay)
+        decay = settings.average_decay
+        self.average = None if decay is None else WeightAverage(task.model, decay)
         self.epoch = 0  # the one that runs or comes next
         self.step = 0  # batches done in it
         self.updates = 0  # optimiser steps done since the start
@@ -103,6 +102,7 @@ class Trainer:
         Raises:
             TrainingError: if the loss stops being finite, or a checkpoint cannot be written; the last one is kept.
             MemoryLimitError: if a batch does not fit.
+            ResightError: of an evaluation between epochs; the epoch before it is logged and saved.
             KeyboardInterrupt: after Ctrl-C.
             SystemExit: after SIGTERM.
         """
@@ -115,12 +115,19 @@ class Trainer:
     def _run_epoch(self) -> None:
         row = self._train_epoch()
         self.epoch, self.step, self.sums, self.seconds = self.epoch + 1, 0, {}, 0.0
+        failure = None
         if self._evaluates() and self.hooks.evaluate is not None:
-            row.update(self.hooks.evaluate(self._shared_result()))
+            try:
+                row.update(self.hooks.evaluate(self._shared_result()))
+            except ResightError as error:  # the epoch is kept, without numbers of the evaluation
+                failure = error
         if self.accelerator.is_main_process:
             # Before the checkpoint: a row too many is cut when the run is resumed, a missing one would stay missing.
             self.hooks.on_row(row)
-        self.is_stopping = self.is_stopping or self._numbers({}, stop=self._stop_flag())["stop"] > 0
+        if failure is not None:  # nothing here waits for other processes, which may be inside the evaluation
+            self.save()
+            raise failure
+        self.is_stopping = self.is_stopping or self._numbers({}, stop=self.signals.flag)["stop"] > 0
         if self._due(self.settings.save_every) or self.is_stopping:
             self.save()
         self.accelerator.wait_for_everyone()
@@ -161,7 +168,7 @@ class Trainer:
     def _run_step(self, batch: Any, steps: int) -> float:
         settings = self.settings
         # A seed of its own for every step and rank: nothing depends on what was drawn before.
-        torch.manual_seed(_mix(settings.seed, self.epoch, self.step, self.accelerator.process_index))
+        torch.manual_seed(step_seed(settings.seed, self.epoch, self.step, self.accelerator.process_index))
         rate = set_learning_rate(
             self.optimizer, self.schedule, schedule_time(settings.clock, self.epoch, self.step, steps)
         )
@@ -175,7 +182,7 @@ class Trainer:
                 terms = self.task.terms(self.forward, batch)
             self.scaler.scale(terms["loss"] / count).backward()  # type: ignore[no-untyped-call]
         self._report_skipped(batch)
-        numbers = self._numbers(terms, skipped=float(len(batch.skipped)), stop=self._stop_flag())
+        numbers = self._numbers(terms, skipped=float(len(batch.skipped)), stop=self.signals.flag)
         self._check(numbers["loss"], batch)
         self.is_stopping = self.is_stopping or numbers.pop("stop") > 0
         numbers["skipped"] *= self.accelerator.num_processes
@@ -210,9 +217,6 @@ class Trainer:
         numbers = torch.tensor(list(others.values()), device=self.accelerator.device)
         values = torch.stack([*(value.detach().float() for value in terms.values()), *numbers])
         return dict(zip((*terms, *others), self.accelerator.reduce(values, "mean").tolist(), strict=True))
-
-    def _stop_flag(self) -> float:
-        return float(self.signals.received is not None)
 
     def _report_skipped(self, batch: Any) -> None:
         for message in batch.skipped:
@@ -294,8 +298,3 @@ class Trainer:
             raise TrainingError(
                 f"{self.checkpoint} does not fit this run: {reason}. Resume with the recipe of that run"
             ) from error
-
-
-def _mix(*numbers: int) -> int:
-    """One seed of 63 bits from several numbers, from another stream than those of the augmentation."""
-    return int(np.random.SeedSequence(numbers, spawn_key=(1,)).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -3,6 +3,7 @@
 ```
 RUN/
   recipe.yaml         the resolved recipe, every value spelled out
+  data.json           which training rows it has
   environment.json    versions, device, command; of the last start
   weights.json        what was taken from the weights that the recipe starts from, tensor by tensor
   metrics.jsonl       one line per epoch
@@ -14,7 +15,7 @@ RUN/
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import yaml
 from resight.environment import environment
 from resight.errors import TrainingError
 from resight.files import whole_file
+from resight.train.run_lock import LOCK
 
 
 class RunFolder:
@@ -31,6 +33,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.recipe = path / "recipe.yaml"
+        self.data = path / "data.json"
         self.environment = path / "environment.json"
         self.weights = path / "weights.json"
         self.metrics = path / "metrics.jsonl"
@@ -43,36 +46,82 @@ class RunFolder:
         self._purge: int | None = None  # TensorBoard forgets what it has from this epoch on
 
     @classmethod
-    def create(cls, path: Path, recipe: Mapping[str, Any], *, resume: bool = False) -> "RunFolder":
-        """A new run's folder, or with `resume` an old one.
+    def create(
+        cls,
+        path: Path,
+        recipe: Mapping[str, Any],
+        *,
+        data: Mapping[str, Any] | None = None,
+        free: Collection[str] = (),
+        resume: bool = False,
+    ) -> "RunFolder":
+        """A new run's folder, or with `resume` an old one, which gets the new recipe.
+
+        A folder whose run has neither a row nor a checkpoint counts as new, whatever its recipe was.
+
+        Args:
+            path: of the folder.
+            recipe: of the run.
+            data: facts about the training rows, which a resumed run has to share; None: not compared.
+            free: dotted keys, or sections, of the recipe in which a resumed run may differ.
+            resume: whether to go on with what is there.
 
         Raises:
             TrainingError: if the folder has something in it already (and is not to be resumed), or is to be resumed
-                but holds another recipe.
+                but holds another recipe or had other training rows.
         """
         run = cls(path)
         content = json.loads(json.dumps(recipe, default=str))
-        if resume and run.recipe.is_file():
-            run._require_same(content)
-        elif path.exists() and any(not _is_leftover(entry) for entry in path.iterdir()):
+        if run._has_not_begun():
+            for old in (run.weights, run.metrics):  # of the start before, perhaps half a row
+                old.unlink(missing_ok=True)
+        elif resume and run.recipe.is_file():
+            run._require_same(content, free)
+            run._require_same_data(data)
+        else:
             advice = "" if resume else ", or continue that run with --resume"
             what = "is not empty and holds no run" if resume else "is not empty"
             raise TrainingError(f"{path} {what}; choose another folder{advice}")
-        else:
-            _write(run.recipe, yaml.safe_dump(content, sort_keys=False))
+        _write(run.recipe, yaml.safe_dump(content, sort_keys=False))
+        if data is not None:
+            _write(run.data, json.dumps(data, indent=2) + "\n")
         _write(run.environment, json.dumps(environment(), indent=2) + "\n")
         return run
 
-    def _require_same(self, recipe: Mapping[str, Any]) -> None:
+    def _has_not_begun(self) -> bool:
+        """Whether nothing is there but what a run writes before its first row and checkpoint."""
+        before = {file.name for file in (self.recipe, self.data, self.environment, self.weights, self.metrics)}
+        before |= {LOCK, self.tensorboard.name, self.checkpoint.parent.name}
+        entries = list(self.path.iterdir()) if self.path.exists() else []
+        return (
+            not self.rows()
+            and not self.checkpoint.exists()
+            and all(entry.name in before or _is_leftover(entry) for entry in entries)
+        )
+
+    def _require_same(self, recipe: Mapping[str, Any], free: Collection[str]) -> None:
         try:
             stored = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise TrainingError(f"{self.recipe} cannot be read, so the run cannot be continued: {error}") from error
-        changed = sorted(_differences(stored, recipe))
+        changed = sorted(
+            key for key in _differences(stored, recipe) if not any(f"{key}.".startswith(f"{part}.") for part in free)
+        )
         if changed:
             raise TrainingError(
                 f"{self.path} holds a run with other settings ({', '.join(changed)}); continue it with its own "
                 f"(resight train {self.recipe} -o {self.path} --resume), or choose another folder"
+            )
+
+    def _require_same_data(self, data: Mapping[str, Any] | None) -> None:
+        if data is None or not self.data.is_file():
+            return
+        stored = json.loads(self.data.read_text(encoding="utf-8"))
+        changed = sorted(_differences(stored, json.loads(json.dumps(data))))
+        if changed:
+            raise TrainingError(
+                f"{self.path} was begun with other training rows ({', '.join(changed)} differ); give it the data that "
+                f"it had, see {self.data}, or choose another folder"
             )
 
     def log(self, row: Mapping[str, Any]) -> None:

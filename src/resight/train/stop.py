@@ -29,6 +29,11 @@ class StopSignals:
     ) -> None:
         self._restore()
 
+    @property
+    def flag(self) -> float:
+        """1 after a signal, 0 before; a number, since processes add theirs up."""
+        return float(self.received is not None)
+
     def leave(self) -> None:
         """Raises what Ctrl-C would have, or `SystemExit` with the code of a terminated process (143)."""
         if self.received == signal.SIGINT:

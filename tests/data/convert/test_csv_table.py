@@ -24,7 +24,7 @@ def test_mapping(table: Path, tmp_path: Path) -> None:
     assert manifest.column("pid").tolist() == ["0002", None]
     assert manifest.column("camid").tolist() == ["1", "2"]
     assert manifest.column("time")[0] == 1714521600
-    assert manifest.column("mood").tolist() == [7, 8]
+    assert manifest.column("mood").tolist() == ["7", "8"]
     assert manifest.root == tmp_path
 
 

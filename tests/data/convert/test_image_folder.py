@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,23 @@ def test_what_is_hidden_is_left_out(tmp_path: Path) -> None:
 def test_a_hidden_folder_that_is_asked_for_is_read(tmp_path: Path) -> None:
     fill(tmp_path, ".cache/c.png")
     assert image_folder(tmp_path / ".cache").column("image").tolist() == ["c.png"]
+
+
+def test_progress_counts_the_folders_that_are_read(tmp_path: Path) -> None:
+    fill(tmp_path, "a/1/x.png", "a/2/x.png", "b/x.png", ".hidden/x.png")
+    (tmp_path / "b" / "link").symlink_to(tmp_path / "a")
+    calls: list[tuple[int, int]] = []
+    manifest = image_folder(tmp_path, progress=lambda done, total: calls.append((done, total)))
+    assert manifest.column("image").tolist() == ["a/1/x.png", "a/2/x.png", "b/x.png"]
+    assert [done for done, _ in calls] == [1, 2, 3, 4, 5]
+    assert calls[0] == (1, 3)
+    assert calls[-1] == (5, 5)
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    fill(tmp_path, "a/x.png", os.fsdecode(b"a/caf\xe9.png"))
+    with pytest.raises(DataError, match=r"came 'a/caf\\udce9.png'; rename the file or folder"):
+        image_folder(tmp_path)
 
 
 def test_a_folder_named_like_an_image_is_none(tmp_path: Path) -> None:

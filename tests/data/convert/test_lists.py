@@ -40,3 +40,11 @@ def test_on_disk(tmp_path: Path) -> None:
         on_disk(tmp_path, ["a/1.jpg", "a/2.jpg", "a"], strict=True)
     with pytest.raises(DataError, match="1 of 1 listed images are missing"):
         on_disk(tmp_path, ["b.jpg"], strict=False)
+
+
+def test_progress_reaches_the_end(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"")
+    calls: list[tuple[int, int]] = []
+    found = on_disk(tmp_path, ["a.jpg"] * 2500, strict=True, progress=lambda done, total: calls.append((done, total)))
+    assert found.all()
+    assert calls == [(1000, 2500), (2000, 2500), (2500, 2500)]

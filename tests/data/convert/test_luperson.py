@@ -68,3 +68,11 @@ def test_other_pickles(lup: Path, content: object) -> None:
     (lup / "CFS_list.pkl").write_bytes(pickle.dumps(content))
     with pytest.raises(DataError, match=r"CFS_list\.pkl: expected a pickled list of image paths, came .*\.txt"):
         luperson(lup, keep=1)
+
+
+def test_progress(lup: Path, ranked: list[str]) -> None:
+    calls: list[tuple[int, int]] = []
+    manifest = luperson(lup, keep=3, progress=lambda done, total: calls.append((done, total)))
+    assert calls[-1] == (len(manifest), len(manifest))
+    luperson(lup, progress=lambda *call: calls.append(call))
+    assert calls[-1] == (8, 8)

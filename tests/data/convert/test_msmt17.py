@@ -76,3 +76,9 @@ def test_odd_lines(msmt: Path, line: str) -> None:
     (msmt / "list_query.txt").write_text(line)
     with pytest.raises(DataError, match=r"list_query\.txt: expected lines such as .* came"):
         msmt17(msmt)
+
+
+def test_progress(msmt: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    manifest = msmt17(msmt, progress=lambda done, total: calls.append((done, total)))
+    assert calls[-1] == (len(manifest), len(manifest))

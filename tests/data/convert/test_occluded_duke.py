@@ -69,3 +69,9 @@ def test_missing(duke: Path, lists: Path, caplog: pytest.LogCaptureFixture) -> N
     (lists / "gallery.list").unlink()
     with pytest.raises(DataError, match=r"gallery\.list: expected a list .* no such file"):
         occluded_duke(duke, lists=lists)
+
+
+def test_progress(duke: Path, lists: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    manifest = occluded_duke(duke, lists=lists, progress=lambda done, total: calls.append((done, total)))
+    assert calls[-1] == (len(manifest), len(manifest))

@@ -69,3 +69,9 @@ def test_errors(vehicles: Path) -> None:
     (vehicles / "train_test_split" / "train_list.txt").write_text("0000001.jpg 50")
     with pytest.raises(DataError, match=r"train_list\.txt: expected lines such as '0211952 14001', came '0000001\.jpg"):
         vehicleid(vehicles, size=3)
+
+
+def test_progress(vehicles: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    manifest = vehicleid(vehicles, size=3, progress=lambda done, total: calls.append((done, total)))
+    assert calls[-1] == (len(manifest), len(manifest))

@@ -10,6 +10,7 @@ from torch import Tensor
 from resight.errors import ModelFormatError
 from resight.models import create_model
 from resight.models.weights import load_weights
+from resight.models.weights.description import describe
 from resight.models.weights.matching import match_weights, net_state
 from resight.models.weights.weight_file import from_tensors
 from tests.models.tiny import weightless
@@ -106,6 +107,18 @@ def test_files_of_another_net() -> None:
         load_weights(tiny_model(), net_file)
     with pytest.raises(ModelFormatError, match="UNEXPECTED in the file"):
         load_weights(convnext, from_tensors({**net_file.state, "encoder.net.more": torch.zeros(1)}, source="x"))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1, 1, 1, 1)])
+def test_a_tensor_of_any_shape_is_reported(shape: tuple[int, ...]) -> None:
+    model = tiny_model(jigsaw=True, num_cameras=3)
+    state, wanted = official_state(model), model.state_dict()
+    for name in state:
+        file = from_tensors({**state, name: torch.zeros(shape)}, source="x")
+        found, (_, taken) = describe(file), match_weights(model, file)
+        assert found is None or found.depth == 2
+        assert all(value.shape == wanted[name].shape for name, value in taken.items())
+        assert len(taken) >= len(wanted) - 1, name
 
 
 def test_timms_reader_may_refuse(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,12 @@ def test_the_papers_sizes_are_told_apart() -> None:
         assert grid_of(rows * columns) == (rows, columns)
 
 
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_table_without_patches(count: int) -> None:
+    with pytest.raises(ModelFormatError, match=f"has {count} patches"):
+        grid_of(count)
+
+
 def test_a_grid_that_cannot_be_told() -> None:
     with pytest.raises(ModelFormatError, match=r"has 7 patches, .*replace\(read_weights\(path\), grid="):
         grid_of(7)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import pyarrow as pa
+
 from resight.data.columns import TYPES
 from resight.data.manifest import Manifest
 from resight.data.table_files import read_table
@@ -23,13 +25,33 @@ def csv_table(
     Raises:
         DataError: if the mapping names an unknown column, the file lacks one, or the rows are not valid.
     """
+    table, folder = open_table(file, columns, root)
+    try:
+        manifest = Manifest(table, folder)
+        manifest.require_valid()
+    except DataError as error:
+        raise DataError(f"{Path(file).expanduser()}: {error}") from error
+    return manifest
+
+
+def open_table(
+    file: str | Path, columns: Mapping[str, str] | None, root: str | Path | None
+) -> tuple[pa.Table, str | Path]:
+    """The table under the manifest's column names, its rows as they are, and the folder of its relative images.
+
+    Args:
+        file: as in `csv_table`; so are `columns` and `root`.
+        columns: manifest column -> column of the file.
+        root: folder, or None.
+
+    Raises:
+        DataError: if the file cannot be read, or the mapping names an unknown column or one that the file lacks.
+    """
     unknown = sorted(set(columns or {}) - set(TYPES))
     if unknown:
         raise DataError(f"columns: a manifest has no column {', '.join(unknown)}; it has {', '.join(TYPES)}")
     path = Path(file).expanduser()
     try:
-        manifest = Manifest(read_table(path, columns), path.parent if root is None else root)
-        manifest.require_valid()
+        return read_table(path, columns), path.parent if root is None else root
     except DataError as error:
         raise DataError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
-    return manifest

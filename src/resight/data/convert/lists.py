@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from resight.data.convert.folders import first_few
+from resight.data.validation import Progress
 from resight.errors import DataError
 
 _logger = logging.getLogger(__name__)
@@ -39,18 +40,25 @@ def read_lines(path: Path, what: str) -> list[str]:
     return filled
 
 
-def on_disk(root: Path, images: Sequence[str], *, strict: bool) -> npt.NDArray[np.bool_]:
+def on_disk(
+    root: Path, images: Sequence[str], *, strict: bool, progress: Progress | None = None
+) -> npt.NDArray[np.bool_]:
     """Which of the listed images are files below `root`, (N,).
 
     Args:
         root: folder that the images' paths start from.
         images: N relative paths.
         strict: raise if one is missing; otherwise log their number.
+        progress: called with (images looked for, their number).
 
     Raises:
         DataError: if one is missing and `strict`, or all are.
     """
-    found = np.array([os.path.isfile(f"{root}/{image}") for image in images], dtype=bool)  # noqa: PTH113 (fast)
+    found = np.zeros(len(images), dtype=bool)
+    for position, image in enumerate(images):
+        found[position] = os.path.isfile(f"{root}/{image}")  # noqa: PTH113 (fast)
+        if progress and ((position + 1) % 1000 == 0 or position + 1 == len(images)):
+            progress(position + 1, len(images))
     missing = [image for image, there in zip(images, found.tolist(), strict=True) if not there]
     if missing:
         text = f"{root}: {len(missing):,} of {len(images):,} listed images are missing: {first_few(missing)}"

@@ -7,13 +7,19 @@ from resight.data.convert.image_folder import image_folder
 from resight.data.convert.lists import on_disk, read_lines
 from resight.data.manifest import Manifest
 from resight.data.plain_pickle import read_plain_pickle
+from resight.data.validation import Progress
 from resight.errors import DataError
 
 LISTS = ("CFS_list.pkl", "cfs_list.pkl")
 
 
 def luperson(
-    folder: str | Path, *, cfs_list: Path | None = None, keep: int | None = None, strict: bool = True
+    folder: str | Path,
+    *,
+    cfs_list: Path | None = None,
+    keep: int | None = None,
+    strict: bool = True,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Manifest of LUPerson as image files: all of them, or the first ones of a list. Only `image` is known.
 
@@ -26,6 +32,7 @@ def luperson(
             line. None: with `keep`, CFS_list.pkl in `folder`.
         keep: how many of the list; None: all of it.
         strict: raise if a listed image is missing; otherwise leave it out and log the number.
+        progress: called with (images looked for, their number); without a list, with folders.
 
     Raises:
         DataError: if there are no images, the list is missing, is none or too short, or a listed image is missing.
@@ -33,13 +40,13 @@ def luperson(
     root = require_folder(folder, "images")
     crops = root / "images" if (root / "images").is_dir() else root
     if cfs_list is None and keep is None:
-        return image_folder(crops)
+        return image_folder(crops, progress=progress)
     path = _find_list(root) if cfs_list is None else cfs_list
     names = read_lines(path, "an image") if path.suffix == ".txt" else _names(path)
     if keep is not None and not 1 <= keep <= len(names):
         raise DataError(f"keep: expected 1 to {len(names)}, which is what {path} holds, came {keep}")
     names = names[:keep]
-    found = on_disk(crops, names, strict=strict)
+    found = on_disk(crops, names, strict=strict, progress=progress)
     manifest = Manifest.from_columns({"image": names}, crops).select(found)
     manifest.require_valid()
     return manifest

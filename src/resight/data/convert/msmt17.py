@@ -6,6 +6,7 @@ from pathlib import Path
 from resight.data.convert.folders import first_few, folder_names, require_folder
 from resight.data.convert.lists import on_disk, read_lines
 from resight.data.manifest import Manifest
+from resight.data.validation import Progress
 from resight.errors import DataError
 
 IMAGE_FOLDERS = {"V1": ("train", "test"), "V2": ("mask_train_v2", "mask_test_v2")}
@@ -21,7 +22,7 @@ LISTS = {
 NAME = re.compile(r"[0-9]+_[0-9]+_(?P<camid>[0-9]+)_[^/]*")
 
 
-def msmt17(folder: str | Path, *, val: bool = True, strict: bool = True) -> Manifest:
+def msmt17(folder: str | Path, *, val: bool = True, strict: bool = True, progress: Progress | None = None) -> Manifest:
     """Manifest of MSMT17.
 
     Rows are in the order of the lists. The numbers of the training and of the test identities overlap and mean other
@@ -33,6 +34,7 @@ def msmt17(folder: str | Path, *, val: bool = True, strict: bool = True) -> Mani
             and list_train.txt, list_val.txt, list_query.txt, list_gallery.txt.
         val: train on list_train and list_val, as TransReID does; false: on list_train alone, as BoT and fast-reid do.
         strict: raise if a listed image is missing; otherwise leave it out and log the number.
+        progress: called with (images looked for, their number).
 
     Raises:
         DataError: if a folder, a list or a listed image is missing, or a line is no image and label.
@@ -50,7 +52,7 @@ def msmt17(folder: str | Path, *, val: bool = True, strict: bool = True) -> Mani
             columns["pid"].append(f"{side}_{label:04d}")
             columns["camid"].append(str(camera))
             columns["split"].append(split)
-    found = on_disk(root, columns["image"], strict=strict)
+    found = on_disk(root, columns["image"], strict=strict, progress=progress)
     manifest = Manifest.from_columns(columns, root).select(found)
     manifest.require_valid()
     return manifest

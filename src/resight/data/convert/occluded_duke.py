@@ -10,11 +10,14 @@ from resight.data.convert.lists import on_disk, read_lines
 from resight.data.convert.market1501 import FOLDERS
 from resight.data.convert.named_files import convert_named_files, manifest_of_names
 from resight.data.manifest import Manifest
+from resight.data.validation import Progress
 
 LISTS = {"train": "train.list", "query": "query.list", "gallery": "gallery.list"}
 
 
-def occluded_duke(folder: str | Path, *, lists: Path | None = None, strict: bool = True) -> Manifest:
+def occluded_duke(
+    folder: str | Path, *, lists: Path | None = None, strict: bool = True, progress: Progress | None = None
+) -> Manifest:
     """Manifest of Occluded-Duke, from its own folder or from DukeMTMC-reID and the three list files.
 
     Its own folder has the layout and names of DukeMTMC-reID. With lists nothing is copied: the rows point into
@@ -27,6 +30,7 @@ def occluded_duke(folder: str | Path, *, lists: Path | None = None, strict: bool
         folder: of Occluded-Duke; with `lists`, of DukeMTMC-reID.
         lists: folder with `train.list`, `query.list` and `gallery.list`, one file name on each line.
         strict: raise if a name is another or a listed image is missing; otherwise leave it out and log the number.
+        progress: called with (images looked for, their number).
 
     Raises:
         DataError: if a folder, a list or a listed image is missing, or a file name is another.
@@ -41,7 +45,7 @@ def occluded_duke(folder: str | Path, *, lists: Path | None = None, strict: bool
         "query": [_query_place(root, name) for name in names["query"]],
         "gallery": [f"bounding_box_test/{name}" for name in names["gallery"]],
     }
-    found = on_disk(root, [place for listed in places.values() for place in listed], strict=strict)
+    found = on_disk(root, [place for listed in places.values() for place in listed], strict=strict, progress=progress)
     splits = np.split(found, np.cumsum([len(listed) for listed in places.values()])[:-1])
     images = {
         split: [place for place, there in zip(listed, mask.tolist(), strict=True) if there]

@@ -30,7 +30,7 @@ def convert(
             cannot be read.
     """
     converter = _converter(name)
-    arguments = _typed(name, options or {})
+    arguments = typed_options(name, options or {})
     if progress is not None and "progress" in inspect.signature(converter).parameters:
         arguments["progress"] = progress
     return converter(source, **arguments)
@@ -57,6 +57,28 @@ def parse_options(texts: Iterable[str]) -> dict[str, Any]:
         else:
             result[name] = value
     return result
+
+
+def typed_options(name: str, options: Mapping[str, object]) -> dict[str, Any]:
+    """The options of a converter, by name, each in the type that its signature asks for.
+
+    Raises:
+        DataError: if there is no such converter or option (near names are given), or a value is impossible.
+    """
+    known = _options(name)
+    typed = {}
+    for option, value in options.items():
+        if option not in known:
+            near = difflib.get_close_matches(option, known, n=2)
+            all_of_them = f"it has {', '.join(known)}" if known else "it has none"
+            hint = f"did you mean {' or '.join(near)}?" if near else all_of_them
+            raise DataError(f"the converter {name} has no option {option}; {hint}")
+        try:
+            typed[option] = TypeAdapter(known[option]).validate_strings(_text(value))
+        except ValidationError as error:
+            message = error.errors()[0]["msg"]
+            raise DataError(f"option {option} of the converter {name}: {message}, came {value!r}") from error
+    return typed
 
 
 def describe_options(name: str) -> list[str]:
@@ -90,23 +112,6 @@ def _options(name: str) -> dict[str, Any]:
     parameters = inspect.signature(converter).parameters.values()
     wanted = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
     return {option: hints[option] for option in wanted if option != "progress"}
-
-
-def _typed(name: str, options: Mapping[str, object]) -> dict[str, Any]:
-    known = _options(name)
-    typed = {}
-    for option, value in options.items():
-        if option not in known:
-            near = difflib.get_close_matches(option, known, n=2)
-            all_of_them = f"it has {', '.join(known)}" if known else "it has none"
-            hint = f"did you mean {' or '.join(near)}?" if near else all_of_them
-            raise DataError(f"the converter {name} has no option {option}; {hint}")
-        try:
-            typed[option] = TypeAdapter(known[option]).validate_strings(_text(value))
-        except ValidationError as error:
-            message = error.errors()[0]["msg"]
-            raise DataError(f"option {option} of the converter {name}: {message}, came {value!r}") from error
-    return typed
 
 
 def _text(value: object) -> Any:

@@ -7,12 +7,21 @@ from resight.data.convert.folders import first_few, require_folder
 from resight.data.convert.lists import on_disk, read_lines
 from resight.data.draws import COLUMN, draw_galleries
 from resight.data.manifest import Manifest
+from resight.data.validation import Progress
 from resight.errors import DataError
 
 TRAIN_LIST = "train_list.txt"
 
 
-def vehicleid(folder: str | Path, *, size: int = 800, draws: int = 10, seed: int = 0, strict: bool = True) -> Manifest:
+def vehicleid(
+    folder: str | Path,
+    *,
+    size: int = 800,
+    draws: int = 10,
+    seed: int = 0,
+    strict: bool = True,
+    progress: Progress | None = None,
+) -> Manifest:
     """Manifest of VehicleID: `image` and `train_test_split`.
 
     In each draw one random image of each test identity is the gallery and the others are queries; results are means
@@ -26,6 +35,7 @@ def vehicleid(folder: str | Path, *, size: int = 800, draws: int = 10, seed: int
         draws: how many galleries.
         seed: of the draws.
         strict: raise if a listed image is missing; otherwise leave it out and log the number.
+        progress: called with (images looked for, their number).
 
     Raises:
         DataError: if a folder, a list or a listed image is missing, or a line is another.
@@ -37,7 +47,7 @@ def vehicleid(folder: str | Path, *, size: int = 800, draws: int = 10, seed: int
         others = first_few(sorted(path.name for path in lists.glob("test_list_*.txt"))) or "none"
         raise DataError(f"{lists}: there is no {test_list} for size={size}; test lists found: {others}")
     rows = [(name, *_parts(lists / name, line)) for name in (TRAIN_LIST, test_list) for line in _lines(lists / name)]
-    found = on_disk(root, [image for _, image, _ in rows], strict=strict)
+    found = on_disk(root, [image for _, image, _ in rows], strict=strict, progress=progress)
     kept = [row for row, there in zip(rows, found.tolist(), strict=True) if there]
     test = [pid for name, _, pid in kept if name == test_list]
     bits = draw_galleries(test, draws=draws, seed=seed).tolist()

@@ -1,10 +1,12 @@
 """What net a weight file belongs to, as far as its tensors tell."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from resight.errors import ModelFormatError
@@ -46,16 +48,20 @@ class NetDescription:
 def describe(file: WeightFile) -> NetDescription | None:
     """The ViT of a file; None if it holds another net."""
     state = file.state
-    fc1, qkv = state.get(f"{_BLOCK}mlp.fc1.weight"), state.get(f"{_BLOCK}attn.qkv.weight")
-    table = state.get("encoder.pos_embed")
-    if fc1 is None or qkv is None or table is None or "encoder.patch_embed.proj.weight" not in state:
+    names = (
+        f"{_BLOCK}mlp.fc1.weight",
+        f"{_BLOCK}attn.qkv.weight",
+        "encoder.pos_embed",
+        "encoder.patch_embed.proj.weight",
+    )
+    fc1, qkv, table, patch = (state.get(name, torch.empty(())) for name in names)
+    if (fc1.ndim, qkv.ndim, table.ndim) != (2, 2, 3) or patch.ndim not in (2, 4):
         return None
     width = qkv.shape[1]
     leading = 2 if "encoder.dist_token" in state else 1
     count = table.shape[1] - leading
     grid = _grid(file, count)
     stem = any(name.startswith("encoder.patch_embed.conv.") for name in state)
-    patch = state["encoder.patch_embed.proj.weight"]
     side = state.get("encoder.side_information.table")
     classifier = state.get("necks.0.classifier.weight")
     return NetDescription(
@@ -63,14 +69,14 @@ def describe(file: WeightFile) -> NetDescription | None:
         depth=1 + _count(state, r"encoder\.blocks\.(\d+)\."),
         mlp_ratio=fc1.shape[0] / width,
         qkv_bias=f"{_BLOCK}attn.qkv.bias" in state,
-        patch_size=None if stem else patch.shape[-1],
+        patch_size=None if stem else patch.shape[-1] if patch.ndim == 4 else math.isqrt(patch.shape[1] // 3),
         positions=table.shape[1],
         grid=grid,
         sizes=tuple((size, stride) for size, stride in PAPER_SIZES if patch_grid(size, 16, stride) == grid),
-        side_rows=0 if side is None else len(side),
+        side_rows=side.shape[0] if side is not None and side.ndim else 0,
         has_parts=any(name.startswith("encoder.local_branch.") for name in state),
         num_branches=_count(state, r"necks\.(\d+)\."),
-        num_classes=0 if classifier is None else len(classifier),
+        num_classes=classifier.shape[0] if classifier is not None and classifier.ndim else 0,
     )
 
 

@@ -20,7 +20,7 @@ def grid_of(count: int) -> Size:
     Raises:
         ModelFormatError: if it can be none of these.
     """
-    for ratio in (1, 2):
+    for ratio in (1, 2) if count > 0 else ():
         try:
             return source_grid(count, ratio)
         except ValueError:

@@ -107,7 +107,7 @@ def from_tensors(
     state = {ours: tensors[key] for key, ours in names.items()}
     known = {**(about or {}), **(card or {})}
     token = state.get("encoder.cls_token")
-    if kind == "moco_v3" and token is not None and token.shape[-1] == 384:
+    if kind == "moco_v3" and token is not None and token.shape[-1:] == (384,):
         known["heads"] = 12  # twice as many as every other ViT-S, in tensors of the same shapes
     return WeightFile(source, kind, state, left_out, known, _grid(card))
 
