@@ -10,7 +10,7 @@ from PIL import Image
 
 import resight
 from resight.data.manifest import Manifest
-from resight.errors import DataError, ModelFormatError
+from resight.errors import DataError, MemoryLimitError, ModelFormatError
 from resight.inference import Embedder, unknown_names
 
 
@@ -226,3 +226,11 @@ def test_load_of_a_file(folder: Path, hub: list[tuple[Any, ...]]) -> None:
     with pytest.raises(ModelFormatError, match=r"model\.safetensors is a file; pass the folder"):
         resight.load(folder / "model.safetensors")
     assert not hub
+
+
+def test_out_of_memory_says_what_to_lower(
+    embedder: Embedder, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedder, "_embedding", lambda batch, flip: torch.empty(2**60))
+    with pytest.raises(MemoryLimitError, match="out of memory while embedding 5 images at a time; lower batch_size"):
+        embedder.embed(paths)

@@ -19,6 +19,7 @@ from resight.data.manifest import Manifest
 from resight.errors import DataError, ModelFormatError
 from resight.inference.card import ModelCard, read_model, write_model
 from resight.inference.unknown_names import unknown_names
+from resight.memory import explain_out_of_memory
 from resight.models.reid import ReIDModel
 
 _logger = logging.getLogger(__name__)
@@ -130,8 +131,8 @@ class Embedder:
         done = 0
         self.model.eval()
         for cpu_batch in batches:
-            batch = cpu_batch.to(self.device)
-            vectors = self._embedding(batch, flip)
+            with explain_out_of_memory(f"embedding {len(cpu_batch.rows)} images at a time", "lower batch_size"):
+                vectors = self._embedding(cpu_batch.to(self.device), flip)
             embeddings[done : done + len(vectors)] = vectors.float().cpu().numpy()
             done += len(vectors)
             if progress is not None:
