@@ -2,6 +2,7 @@
 
     python benchmarks/seeds.py vehicles --data ../shared/data/vehicle-reid --seeds 0 1 2
     python benchmarks/seeds.py people --data people --seeds 0 1 2
+    python benchmarks/seeds.py backbones --data ../shared/data/vehicle-reid --seeds 0
 
 Runs that are finished already are not run again, so a table can grow over several calls.
 """
@@ -18,6 +19,8 @@ from pathlib import Path
 
 from page import heading, publish
 
+SHORT = ["vehicle", "train.epochs=3", "schedule.warmup_epochs=1", "model.stride=null", "model.initial_weights=official"]
+
 # name of the row -> recipe and overrides
 TABLES: dict[str, dict[str, list[str]]] = {
     "people": {
@@ -31,6 +34,14 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "official settings, JPM + SIE": ["vehicle_transreid"],
         "our recipe": ["vehicle"],
         "our recipe, JPM + SIE": ["vehicle_jpm_sie"],
+    },
+    # Do other networks train at all? From scratch, three epochs: no comparison of their worth.
+    "backbones": {
+        "vit_micro": SHORT,
+        "convnext_atto": [*SHORT, "model.name=convnext_atto"],
+        "resnet50 (BoT)": [*SHORT, "model.name=resnet50"],
+        "vit_small_ics": [*SHORT, "model.name=vit_small_ics"],
+        "vit_small_patch14_dinov2": [*SHORT, "model.name=vit_small_patch14_dinov2", "model.image_size=[126,126]"],
     },
 }
 COLUMNS = {"mAP": "mean_ap", "Rank-1": 1, "Rank-5": 5, "Rank-10": 10, "mINP": "mean_inp"}
