@@ -49,6 +49,8 @@ check: lint types test  ## what a change has to pass
 
 bench: setup  ## measure speeds into benchmarks/results (benchmarks/seeds.py trains for hours: by hand)
 	$(BIN)/python benchmarks/synthetic_people.py --output benchmarks/results/synthetic_people_$(HARDWARE)_$(shell date +%Y%m).md
+	$(BIN)/python benchmarks/shards.py --output benchmarks/results/shards_$(HARDWARE)_$(shell date +%Y%m).md
+	$(BIN)/python benchmarks/pool_order.py --output benchmarks/results/pool_order_$(HARDWARE)_$(shell date +%Y%m).md
 
 clean:  ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

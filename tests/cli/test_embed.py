@@ -54,7 +54,7 @@ def test_cameras_that_the_model_does_not_know(run: Run, trained: Path, tiny_csv:
     manifest.with_column("camid", ["7"] * 32).write(renamed)
     result = run("evaluate", trained, renamed, "--any-camera")
     assert result.err.startswith("16 of 16 rows have a camera that the model does not know (7; it knows 1, 2)")
-    assert len(result.err.splitlines()) == 1
+    assert sum("does not know" in line for line in result.err.splitlines()) == 1
 
 
 def test_a_manifest_without_rows(run: Run, trained: Path, tmp_path: Path) -> None:

@@ -40,15 +40,38 @@ def test_the_protocol_of_the_training_is_the_default(run: Run, tiny_csv: Path, t
     for name, value in stored.items():
         assert found[name] == (value if isinstance(value, list) else pytest.approx(value)), name
     assert protocol == {
-        "metric": "cosine", "cross_camera": False, "both_directions": True, "max_rank": 5, "flip": True
+        "metric": "cosine", "cross_camera": False, "both_directions": True, "max_rank": 5, "rerank": None, "flip": True,
+        "multi_query": False,
     }  # fmt: skip
     others = ["--metric", "euclidean", "--cross-camera", "--one-direction", "--max-rank", 7, "--no-flip"]
     other = run("evaluate", tmp_path / "run", tiny_csv, *others, "--json").json
     assert other["protocol"] == {
-        "metric": "euclidean", "cross_camera": True, "both_directions": False, "max_rank": 7, "flip": False
+        "metric": "euclidean", "cross_camera": True, "both_directions": False, "max_rank": 7, "rerank": None,
+        "flip": False, "multi_query": False,
     }  # fmt: skip
     assert (other["num_query"], len(other["cmc"])) == (8, 7)
     assert run("evaluate", tmp_path / "run", tiny_csv, "--metric", "manhattan").code == 2
+
+
+def test_re_ranking(run: Run, trained: Path, tiny_csv: Path) -> None:
+    again = run("evaluate", trained, tiny_csv, "--rerank", "--k1", 4, "--lambda", 0.5, "--json").json
+    assert again["protocol"]["rerank"] == {"k1": 4, "k2": 6, "weight": 0.5}
+    text = run("evaluate", trained, tiny_csv, "--rerank").out
+    assert text.splitlines()[-1].endswith("50 ranks, re-ranked with k1 20, k2 6, lambda 0.3")
+    refused = run("evaluate", trained, tiny_csv, "--k1", 4)
+    assert refused.code == 1
+    assert "pass --rerank as well" in refused.err
+
+
+def test_re_ranking_of_the_training_is_the_default(run: Run, tiny_csv: Path, tmp_path: Path) -> None:
+    changes = {"data": {"source": tiny_csv}, "evaluate": {"rerank": "transreid"}, "train": {"epochs": 1}}
+    train(update(update(TrainRecipe(), TINY), changes), tmp_path / "run")
+    found = run("evaluate", tmp_path / "run", tiny_csv, "--json").json
+    assert found["protocol"]["rerank"] == {"k1": 50, "k2": 15, "weight": 0.3}
+    assert found["mean_ap"] == json.loads((tmp_path / "run" / "report.json").read_text())["mean_ap"]
+    changed = run("evaluate", tmp_path / "run", tiny_csv, "--k2", 1, "--json").json
+    assert changed["protocol"]["rerank"] == {"k1": 50, "k2": 1, "weight": 0.3}
+    assert run("evaluate", tmp_path / "run", tiny_csv, "--no-rerank", "--json").json["protocol"]["rerank"] is None
 
 
 def test_a_card_with_an_impossible_protocol(run: Run, trained: Path, tiny_csv: Path) -> None:
@@ -81,6 +104,19 @@ def test_options_reach_the_protocol(run: Run, trained: Path, tiny_csv: Path) -> 
     same = run("evaluate", trained, tiny_csv, "--any-camera", "--json").json
     assert same["chance_mean_ap"] > plain["chance_mean_ap"]
     assert run("evaluate", trained, tiny_csv, "--flip", "--batch-size", 3).code == 0
+
+
+def test_multi_query(run: Run, trained: Path, tiny_csv: Path) -> None:
+    result = run("evaluate", trained, tiny_csv, "--multi-query")
+    assert result.out.splitlines()[-1].endswith(", 50 ranks, several images a query")
+    numbers = run("evaluate", trained, tiny_csv, "--multi-query", "--json").json
+    assert numbers["protocol"]["multi_query"] is True
+    single = run("evaluate", trained, tiny_csv, "--json").json
+    assert numbers["average_precision"] != single["average_precision"]
+    for option in ("--any-camera", "--both-directions"):
+        refused = run("evaluate", trained, tiny_csv, "--multi-query", option)
+        assert refused.code == 1
+        assert "needs an evaluation across cameras, in one direction" in " ".join(refused.err.split())
 
 
 def test_page(run: Run, trained: Path, tiny_csv: Path, tmp_path: Path) -> None:
@@ -135,3 +171,27 @@ def test_a_joined_test_set_is_reported_by_set_and_together(
     alone = run("evaluate", trained, tiny_csv, "--json").json
     assert numbers["datasets"]["tiny"]["num_query"] == alone["num_query"] == 8
     assert "datasets" not in alone
+
+
+def test_places_that_cannot_be_written_are_told_first(run: Run, trained: Path, tiny_csv: Path, tmp_path: Path) -> None:
+    for options, message in (
+        (["--no-page", "-o", tmp_path / "x"], "--no-page writes nothing"),
+        (["-o", tiny_csv], "expected a folder, but"),
+        (["--page", tmp_path], "expected an HTML file, but"),
+    ):
+        result = run("evaluate", trained, tiny_csv, *options)
+        assert (result.code, result.out) == (1, "")
+        assert message in result.err
+
+
+def test_a_stored_evaluation_says_how_it_was_made(run: Run, trained: Path, tiny_csv: Path, tmp_path: Path) -> None:
+    said = run("evaluate", trained, tiny_csv, "--multi-query", "--json", "-o", tmp_path / "e").json
+    assert json.loads((tmp_path / "e" / "report.json").read_text())["protocol"] == said["protocol"]
+    settings = json.loads((tmp_path / "e" / "evaluation.json").read_text())["settings"]["evaluate"]
+    assert (settings["multi_query"], settings["both_directions"]) == (True, False)
+
+
+def test_options_are_grouped(run: Run) -> None:
+    text = run("evaluate", "--help").out
+    places = [text.index(name) for name in ("--workers", "Protocol", "--metric", "Re-ranking", "--k1", "Output")]
+    assert places == sorted(places)

@@ -12,10 +12,13 @@ COMMANDS = [
     [],
     ["demo"],
     ["data"],
-    *(["data", name] for name in ("synth", "formats", "convert", "join", "split", "check", "stats")),
+    *(["data", name] for name in ("synth", "formats", "convert", "join", "split", "shard", "check", "stats")),
     ["recipes"],
     ["train"],
+    ["pretrain"],
     ["evaluate"],
+    ["calibrate"],
+    ["report"],
     ["embed"],
     ["weights"],
     *(["weights", name] for name in ("inspect", "convert")),
@@ -79,13 +82,13 @@ def test_errors_on_purpose_are_code_1_and_one_message(run: Run, monkeypatch: pyt
         OSError("[1] of :car: is odd"),
     ):
         _raise(monkeypatch, problem)
-        result = run("recipes", "x")
+        result = run("recipes", "mine.yaml")
         assert (result.code, result.out, result.err) == (1, "", "error: [1] of :car: is odd\n")
 
 
 def test_an_error_without_text_has_its_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     _raise(monkeypatch, MemoryError())
-    assert run("recipes", "x").err == "error: MemoryError\n"
+    assert run("recipes", "mine.yaml").err == "error: MemoryError\n"
 
 
 def test_the_traceback_of_a_worker_process_is_left_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,26 +97,26 @@ def test_the_traceback_of_a_worker_process_is_left_out(run: Run, monkeypatch: py
         '  File "x.py", line 3\nresight.errors.DataError: cannot read the image a: b\n'
     )
     _raise(monkeypatch, DataError(text))
-    assert run("recipes", "x").err == "error: cannot read the image a: b\n"
+    assert run("recipes", "mine.yaml").err == "error: cannot read the image a: b\n"
 
 
 def test_ctrl_c_is_code_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     _raise(monkeypatch, KeyboardInterrupt())
-    result = run("recipes", "x")
+    result = run("recipes", "mine.yaml")
     assert (result.code, result.err) == (130, "error: interrupted\n")
 
 
 def test_bugs_keep_their_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     _raise(monkeypatch, AssertionError("a bug"))
     with pytest.raises(AssertionError, match="a bug"):
-        run("recipes", "x")
+        run("recipes", "mine.yaml")
 
 
 def test_debug_keeps_the_traceback_of_every_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESIGHT_DEBUG", "")  # restored afterwards; the option sets it
     _raise(monkeypatch, DataError("bad"))
     with pytest.raises(DataError, match="bad"):
-        run("--debug", "recipes", "x")
+        run("--debug", "recipes", "mine.yaml")
 
 
 def test_help_imports_neither_torch_nor_numpy() -> None:

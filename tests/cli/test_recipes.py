@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from resight.recipes import RECIPES, TrainRecipe, load_recipe
+from resight.recipes import ALL_RECIPES, RECIPES, TrainRecipe, load_recipe
 from tests.cli.conftest import Run
 
 
@@ -16,10 +16,10 @@ def test_list(run: Run) -> None:
     result = run("recipes")
     assert result.code == 0
     rows = _rows(result.out)
-    for name, recipe in RECIPES.items():
+    for name, recipe in ALL_RECIPES.items():
         assert recipe().title in rows[name]
         assert any(line.startswith(recipe.group) for line in result.out.splitlines())
-    assert set(run("recipes", "--json").json) == set(RECIPES)
+    assert set(run("recipes", "--json").json) == set(ALL_RECIPES)
 
 
 def test_published_results_stand_beside(run: Run) -> None:
@@ -42,7 +42,7 @@ def test_published_results_stand_beside(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("text", "some", "count"),
-    [("msmt17", "msmt17_ssl_vit_small", 15), ("BoT", "dukemtmc_bot", 6), ("VeRi-776", "veri776_baseline", 5)],
+    [("msmt17", "msmt17_ssl_vit_small", 15), ("BoT", "dukemtmc_bot", 8), ("VeRi-776", "veri776_baseline", 5)],
 )
 def test_a_part_of_names_or_headings_filters(run: Run, text: str, some: str, count: int) -> None:
     result = run("recipes", text)

@@ -1,8 +1,13 @@
+import os
+import re
+import signal
 import sys
 from pathlib import Path
 
 import pytest
+from torch.utils.data import get_worker_info
 
+from resight.data.dataset import CropDataset
 from resight.recipes import run as run_module
 from resight.recipes.evaluation_set import Listener
 from resight.train import RunFolder
@@ -32,6 +37,15 @@ def test_train_from_a_file(run: Run, tiny_csv: Path, overrides: list[str], tmp_p
 def test_fp16_recipes_train_without_a_gpu(run: Run, tiny_csv: Path, overrides: list[str], tmp_path: Path) -> None:
     result = run("train", "market1501_baseline", *overrides, "train.epochs=1", "-d", tiny_csv, "-o", tmp_path / "run")
     assert result.code == 0, result.err
+
+
+def test_a_measured_precision_is_said(run: Run, tiny_csv: Path, overrides: list[str], tmp_path: Path) -> None:
+    words = ["market1501_baseline", *overrides, "train.precision=auto", "train.epochs=1", "-d", tiny_csv]
+    result = run("train", *words, "-o", tmp_path / "run")
+    assert result.code == 0, result.err
+    first = result.err.splitlines()[0]
+    assert re.match(r"precision: (fp32|bf16) is used: a training step on .* takes [\d.]+ ms in fp32, ", first), first
+    assert (tmp_path / "run" / "precision.json").is_file()
 
 
 def test_without_the_report_extra_nothing_is_lost(run: Run, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +129,24 @@ def test_a_corrupt_image_in_a_worker_process(run: Run, tiny_csv: Path, overrides
     result = run("train", *arguments, "-o", tmp_path / "run")
     assert result.code == 1
     assert result.err.startswith("error: not one of the 4 images of a batch can be read; the first: cannot read ")
+    assert len(result.err.splitlines()) == 1
+
+
+def test_a_worker_process_that_is_killed(
+    run: Run, tiny_csv: Path, overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel does when memory runs out."""
+
+    def die(dataset: CropDataset, *_: object) -> None:
+        assert get_worker_info() is not None
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(CropDataset, "__getitems__", die)
+    arguments = ["market1501_baseline", *overrides, "train.precision=fp32", "data.workers=1", "-d", tiny_csv]
+    result = run("train", *arguments, "-o", tmp_path / "run")
+    assert result.code == 1
+    assert result.err.startswith("error: a process that loads images ended unexpectedly, perhaps for want of memory")
+    assert "lower data.workers" in result.err
     assert len(result.err.splitlines()) == 1
 
 

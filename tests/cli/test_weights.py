@@ -60,6 +60,27 @@ def test_inspect_with_a_model(run: Run, tmp_path: Path) -> None:
     )
 
 
+def test_inspect_with_a_model_that_cannot_have_what_the_file_has(run: Run, official: Path) -> None:
+    result = run("weights", "inspect", official, "--model", "resnet50")
+    assert result.code == 0
+    assert "MISSING" in result.out
+
+
+@pytest.mark.parametrize("cameras", ["1,,2", "1,1", "1, ,2"])
+def test_names_of_cameras_are_different_words(run: Run, official: Path, tmp_path: Path, cameras: str) -> None:
+    result = run(
+        "weights", "convert", official, "-o", tmp_path / "m", "-r", "market1501_transreid", "--cameras", cameras, *TINY
+    )
+    assert result.code == 2
+    assert "--cameras: expected different names" in " ".join(result.err.split())
+
+
+def test_spaces_around_names_do_no_harm(run: Run, official: Path, tmp_path: Path) -> None:
+    arguments = ("-o", tmp_path / "m", "-r", "market1501_transreid", "--cameras", "a, b", *TINY)
+    assert run("weights", "convert", official, *arguments).code == 0
+    assert resight.load(tmp_path / "m").card.cameras == ("a", "b")
+
+
 def test_teacher_or_student(run: Run, tmp_path: Path) -> None:
     networks = {"teacher": dino_state(tiny_model(), prefix=""), "student": dino_state(tiny_model(), prefix="module.")}
     torch.save({**networks, "epoch": 3}, tmp_path / "x.pth")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from resight.data.crop_cache import open_crop_cache
 from resight.data.dataset import (
     Batch,
     CropDataset,
@@ -17,11 +18,11 @@ from resight.data.dataset import (
     eval_loader,
     train_loader,
 )
-from resight.data.decode import open_image
+from resight.data.decode import open_image, open_pixels
 from resight.data.manifest import Manifest
 from resight.data.samplers import PKSampler
 from resight.data.transforms import EvalTransform, TrainTransform
-from resight.errors import DataError
+from resight.errors import DataError, MissingExtraError
 
 SIZE = (16, 8)
 TRAIN = TrainTransform(SIZE, padding=2, brightness=0.3)
@@ -60,7 +61,7 @@ def test_the_box_is_cut_out(tiny_manifest: Manifest) -> None:
     boxed = tiny_manifest
     for name, value in (("box_x", 4.0), ("box_y", 8.0), ("box_w", 16.0), ("box_h", 32.0)):
         boxed = boxed.with_column(name, [value] + [None] * 31)
-    with mock.patch("resight.data.dataset.open_image", wraps=open_image) as opened:
+    with mock.patch("resight.data.dataset.open_pixels", wraps=open_pixels) as opened:
         dataset = CropDataset(boxed, EvalTransform(SIZE), Vocabulary())
         _ = dataset[0], dataset[1]
     assert [call.args[1] for call in opened.call_args_list] == [(4, 8, 16, 32), None]
@@ -85,13 +86,39 @@ def test_an_identity_shares_its_flips_in_a_batch(tiny_manifest: Manifest) -> Non
     assert len({first, other_identity, other_batch}) == 3
 
 
-def test_kept_images_are_read_once_and_stay_the_same(tiny_manifest: Manifest) -> None:
-    kept, fresh = training(tiny_manifest, keep=True), training(tiny_manifest)
-    with mock.patch("resight.data.dataset.open_image", wraps=open_image) as opened:
+def cached(manifest: Manifest, folder: Path) -> CropDataset:
+    cache = open_crop_cache(manifest.split("train"), TRAIN, "pillow", limit=2**20, folder=folder)
+    assert cache is not None
+    return training(manifest, cache=cache)
+
+
+def test_cached_images_are_read_once_and_stay_the_same(tiny_manifest: Manifest, tmp_path: Path) -> None:
+    kept, fresh = cached(tiny_manifest, tmp_path / "cache"), training(tiny_manifest)
+    with mock.patch("resight.data.dataset.open_pixels", wraps=open_pixels) as opened:
         results = [kept[Draw(row, seed, 0)][0] for seed in range(3) for row in (0, 5)]
     assert opened.call_count == 2
     expected = [fresh[Draw(row, seed, 0)][0] for seed in range(3) for row in (0, 5)]
     assert all(torch.equal(a, b) for a, b in zip(results, expected, strict=True))
+
+
+def test_a_cached_crop_needs_no_image_any_more(tiny_manifest: Manifest, tmp_path: Path) -> None:
+    dataset = cached(tiny_manifest, tmp_path / "cache")
+    first = dataset[Draw(2, 0, 0)][0]
+    tiny_manifest.image_path(2).unlink()
+    assert torch.equal(dataset[Draw(2, 0, 0)][0], first)
+    assert isinstance(training(tiny_manifest)[Draw(2, 0, 0)], Unreadable)
+
+
+def test_the_decoder_is_handed_on_and_its_package_asked_for_at_once(tiny_manifest: Manifest) -> None:
+    pytest.importorskip("simplejpeg")
+    with mock.patch("resight.data.dataset.open_pixels", wraps=open_pixels) as opened:
+        _ = training(tiny_manifest, decoder="turbo")[Draw(0, 0, 0)]
+    assert opened.call_args.args[2] == "turbo"
+    with (
+        mock.patch.dict("sys.modules", {"simplejpeg": None}),
+        pytest.raises(MissingExtraError, match=r"resight\[fast\]"),
+    ):
+        training(tiny_manifest, decoder="turbo")
 
 
 def test_a_missing_image_is_named(tiny_manifest: Manifest) -> None:
@@ -146,6 +173,15 @@ def test_collate() -> None:
     assert batch.skipped == ()
 
 
+def test_images_that_lie_together_are_not_copied() -> None:
+    images = torch.rand(3, 3, 2, 2)
+    expected = images[[0, 1, 1]].clone()
+    batch = collate([(images[0], 0, 0, 0, 5), (images[1], 1, 0, 0, 6), Unreadable(1, "c.jpg")], images)
+    assert batch.images.data_ptr() == images.data_ptr()
+    assert torch.equal(batch.images, expected)
+    assert batch.rows.tolist() == [5, 6, 6]
+
+
 def test_an_unreadable_sample_is_replaced_by_one_of_its_identity_or_else_the_next() -> None:
     def sample(row: int, label: int) -> tuple[torch.Tensor, int, int, int, int]:
         return torch.full((3, 2, 2), float(row)), label, 0, 0, row
@@ -189,8 +225,8 @@ def test_training_batches(tiny_manifest: Manifest) -> None:
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("keep", [False, True])
-def test_workers_change_nothing(tiny_manifest: Manifest, keep: bool) -> None:
-    dataset = training(tiny_manifest, keep=keep)
+def test_workers_change_nothing(tiny_manifest: Manifest, tmp_path: Path, keep: bool) -> None:
+    dataset = cached(tiny_manifest, tmp_path / "cache") if keep else training(tiny_manifest)
     alone, helped = _epoch(dataset), _epoch(dataset, workers=2)
     assert all(same(a, b) for a, b in zip(alone, helped, strict=True))
     tail = _epoch(dataset, start=2, workers=2)

@@ -13,8 +13,9 @@ from PIL import Image
 from resight.data.check import check
 from resight.data.dataset import CropDataset, Vocabulary, eval_loader
 from resight.data.decode import open_image
-from resight.data.image_files import has_image, lmdb_keys, lmdb_place, read_image
+from resight.data.image_files import has_image, is_inside, lmdb_keys, lmdb_place, read_image
 from resight.data.manifest import Manifest
+from resight.data.shards.members import end_of_tar, member_bytes
 from resight.data.transforms import EvalTransform
 from resight.errors import DataError, MissingExtraError
 
@@ -118,3 +119,19 @@ def test_forks_while_threads_read(archive: Path) -> None:
             children.append(child)
         assert all(results)
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 5
+
+
+def test_members_of_a_tar(tmp_path: Path) -> None:
+    data = member_bytes("1.png", encoded(1)) + member_bytes("2.png", encoded(2))
+    (tmp_path / "a.tar").write_bytes(data + end_of_tar(len(data)))
+    first = f"{tmp_path / 'a.tar'}#512+{len(encoded(1))}/1.png"
+    assert read_image(first) == read_image(Path(first)) == encoded(1)
+    assert open_image(first).size == (16, 32)
+    assert [is_inside(path) for path in (first, tmp_path / "a.tar", f"{tmp_path}/a.mdb#k")] == [True, False, True]
+    other = first.replace("1.png", "2.png")
+    assert [has_image(path) for path in (first, other, first.replace("a.tar", "b.tar"))] == [True, False, False]
+    manifest = Manifest.from_columns(
+        {"image": [first.removeprefix(f"{tmp_path}/"), "x/../b.tar#1+2/./c//d.png"]}, tmp_path
+    )
+    assert manifest.image_path(0) == Path(first)
+    assert manifest.column("image")[1] == "x/../b.tar#1+2/./c//d.png", "names inside a tar stay as they are"

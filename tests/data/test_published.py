@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,59 @@ def complete(published: Published) -> Manifest:
         columns["split"] += [None if split == UNASSIGNED else split] * len(rows)
         columns["junk"] += [row >= counts.images for row in rows.tolist()]
     return Manifest.from_columns({"image": [str(row) for row in range(len(columns["pid"]))], **columns}, "/")
+
+
+# The papers' sizes once more: ids, images and cameras of train, query and gallery; `-`: none are known. Two numbers of
+# ids are published of one set.
+SIZES = """
+market1501         751 12936 6       750 3368 6    751 15913 6
+dukemtmc           702 16522 8       702 2228 8    1110 17661 8
+msmt17             1041 32621 15     3060 11659 15 3060 82161 15
+msmt17_without_val 1041 30248 15     3060 11659 15 3060 82161 15
+occluded_duke      702 15618 8       519 2210 8    1110 17661 8
+veri776            576/575 37778 20  200 1678 -    200 11579 19
+vehicleid          13164 113346 -    800 5693 -    800 800 -
+vehicleid_1600     13164 113346 -    1600 11777 -  1600 1600 -
+vehicleid_2400     13164 113346 -    2400 17377 -  2400 2400 -
+vehicleid_13164    13164 113346 -    13164 95057 - 13164 13164 -
+cuhk03_np          767 7365 2        700 1400 2    700 5332 2
+cuhk03_np_labeled  767 7368 2        700 1400 2    700 5328 2
+"""
+
+# Name, object, ids, images, cameras, views of the papers' table.
+TOTALS = """
+market1501    person  1501  32668  6  -
+dukemtmc      person  1404  36441  8  -
+msmt17        person  4101  126441 15 -
+occluded_duke person  1404  36441  8  -
+veri776       vehicle 776   49357  20 8
+vehicleid     vehicle 26328 221567 -  2
+"""
+
+
+def test_sizes_as_published() -> None:
+    rows = {name: cells for name, *cells in map(str.split, SIZES.strip().splitlines())}
+    assert rows.keys() == {name for name in PUBLISHED if not name.startswith("luperson")}
+    for name, cells in rows.items():
+        parts = [PUBLISHED[name].splits[split] for split in ("train", "query", "gallery")]
+        found = [
+            text
+            for part in parts
+            for text in ("/".join(map(str, part.identities)), str(part.images), str(part.cameras or "-"))
+        ]
+        assert found == cells, name
+    images = {name: PUBLISHED[name].splits[UNASSIGNED].images for name in PUBLISHED if name.startswith("luperson")}
+    assert images == {"luperson": 4180243, "luperson_cfs_50": 2090122, "luperson_cfs_60": 2508146}
+    junk = {name: sum(part.junk or 0 for part in one.splits.values()) for name, one in PUBLISHED.items()}
+    assert {name: count for name, count in junk.items() if count} == {"market1501": 3819}
+
+
+def test_the_papers_table() -> None:
+    for name, *cells in map(str.split, TOTALS.strip().splitlines()):
+        one = PUBLISHED[name]
+        assert one.totals is not None
+        row = (one.totals.identities, one.totals.images, one.totals.cameras, one.totals.views)
+        assert [one.object, *(str(value or "-") for value in row)] == cells
 
 
 SMALL = [name for name in PUBLISHED if not name.startswith("luperson")]
@@ -63,6 +118,8 @@ ROWS = {
     "occluded_duke": Totals(702 + 519, 35_489, 8),
     "veri776": Totals(776, 49_357, 20, 8),
     "vehicleid": Totals(13_164 + 800, 113_346 + 6_493, None),
+    "vehicleid_13164": Totals(26_328, 221_567, None),
+    "msmt17_without_val": Totals(4_101, 126_441 - 2_373, 15),
     "cuhk03_np_labeled": Totals(1_467, 14_096, 2),
 }
 
@@ -120,13 +177,25 @@ def test_a_split_that_is_absent_differs() -> None:
     assert {one.split for one in compare(train, published) if one.differs} == {"query", "gallery"}
 
 
+@pytest.mark.parametrize("name", ["msmt17_without_val", "vehicleid_1600", "luperson", "luperson_cfs_60"])
+def test_a_copy_that_lacks_an_image_is_compared_with_its_own_set(name: str) -> None:
+    published = PUBLISHED[name]
+    if name.startswith("luperson"):
+        count = published.splits[UNASSIGNED].images - 7
+        nothing = statistics(Manifest.from_columns({"image": ["a"]}, "/"))
+        counts = replace(nothing, splits={UNASSIGNED: replace(nothing.splits[UNASSIGNED], images=count)})
+    else:
+        manifest = complete(published)
+        counts = statistics(manifest.select(np.arange(len(manifest)) > 0))  # the first row is of train
+    assert choose(None, _format(name), counts) is published
+
+
 def test_choose() -> None:
     counts = statistics(Manifest.from_columns({"image": ["a"]}, "/"))
     assert choose("none", "market1501", counts) is None
     assert choose(None, None, counts) is None
     assert choose(None, "csv_table", counts) is None
     assert choose("dukemtmc", "market1501", counts) is PUBLISHED["dukemtmc"]
-    assert choose(None, "luperson", counts) is PUBLISHED["luperson"]
     with pytest.raises(DataError, match=r"no published sizes are known of 'market'; did you mean market1501\?"):
         choose("market", None, counts)
     with pytest.raises(DataError, match=r"'xyz'; there are market1501, .*, and none"):

@@ -39,13 +39,13 @@ def sets(draw):
     return query, gallery, np.array(distances, dtype=np.float32).reshape(len(query), len(gallery))
 
 
-@given(sets(), st.booleans(), st.integers(1, 15), st.integers(1, 5))
+@given(sets(), st.booleans(), st.integers(1, 15), st.integers(1, 200))
 @settings(max_examples=200, deadline=None)
-def test_equals_the_definition(drawn, cross_camera, max_rank, chunk):
+def test_equals_the_definition(drawn, cross_camera, max_rank, memory):
     query, gallery, distances = drawn
     expected = oracle.metrics(distances.tolist(), query, gallery, cross_camera=cross_camera, max_rank=max_rank)
     sides = as_manifest("q", query), as_manifest("g", gallery)
-    options = {"cross_camera": cross_camera, "max_rank": max_rank, "chunk": chunk}
+    options = {"cross_camera": cross_camera, "max_rank": max_rank, "memory": memory}
     if not expected["num_valid"]:
         with pytest.raises(DataError, match=r"has a match|marked junk"):
             evaluate_distance(distances, *sides, **options)
@@ -88,7 +88,7 @@ def example():
 def test_the_metrics_rank_unit_vectors_alike_and_numpy_equals_torch(example):
     reports = [evaluate(*example, metric=name) for name in ("squared_euclidean", "euclidean", "cosine")]
     query, query_rows, gallery, gallery_rows = example
-    reports.append(evaluate(query.numpy(), query_rows, gallery.numpy(), gallery_rows, chunk=3))
+    reports.append(evaluate(query.numpy(), query_rows, gallery.numpy(), gallery_rows, memory=400))
     assert all(report.to_json() == reports[0].to_json() for report in reports)
 
 

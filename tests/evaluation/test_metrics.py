@@ -25,6 +25,7 @@ def test_queries_without_match_are_nan_and_not_counted():
     found = ranks_of([], [1], [], [3, 4], [])
     np.testing.assert_allclose(metrics.average_precision(found), [np.nan, 1, np.nan, (1 / 3 + 2 / 4) / 2, np.nan])
     np.testing.assert_allclose(metrics.inverse_negative_penalty(found), [np.nan, 1, np.nan, 0.5, np.nan])
+    np.testing.assert_array_equal(metrics.first_rank(found), [np.nan, 1, np.nan, 3, np.nan])
     assert metrics.cumulative_matches(found, 4).tolist() == [0.5, 0.5, 1, 1]
     assert np.isnan(metrics.chance_average_precision(found)[[0, 2, 4]]).all()
 

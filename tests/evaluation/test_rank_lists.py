@@ -55,16 +55,21 @@ def test_boxes_are_kept():
     assert found.is_right
 
 
-def test_chosen_rows_are_the_hardest_and_a_draw_of_the_others():
-    rows = Manifest.from_columns({"image": list("abcdef"), "pid": ["1", "1", "2", "2", "3", "4"]}, root="/set")
-    vectors = torch.tensor([0.0, 1, 1.4, 2.9, 9, 9.5])[:, None]
-    report = evaluate(vectors, rows, vectors, rows, cross_camera=False)
-    hardest = int(np.nanargmin(report.average_precision))
-    chosen = choose_rows(report, num_hard=1, num_others=2)
-    assert chosen[0] == hardest
-    assert len(set(chosen)) == 3
-    assert chosen == choose_rows(report, num_hard=1, num_others=2)
-    assert sorted(choose_rows(report)) == [0, 1, 2, 3]  # the others have no match
+def test_chosen_rows_are_the_worst_the_best_and_a_fair_draw():
+    precision = np.array([0.5, 0.1, np.nan, 0.9, 0.1, 1.0, 0.7])
+    chosen = choose_rows(precision, num_worst=3, num_random=4, num_best=2)
+    assert (chosen["worst"], chosen["best"]) == ([1, 4, 0], [5, 3])
+    assert len(set(chosen["random"])) == 4
+    assert 2 not in chosen["random"]
+    other = np.where(np.isnan(precision), np.nan, 1 - precision)
+    assert choose_rows(other, num_random=4)["random"] == chosen["random"]
+    draws = {tuple(choose_rows(precision, num_random=2, seed=seed)["random"]) for seed in range(30)}
+    assert {row for draw in draws for row in draw} == {0, 1, 3, 4, 5, 6}
+
+
+def test_rows_are_chosen_among_the_given_ones_and_as_many_as_there_are():
+    precision = np.array([0.5, 0.1, np.nan, 0.9, 0.1, 1.0, 0.7])
+    assert choose_rows(precision, among=[6, 2, 3]) == {"worst": [6, 3], "random": [3, 6], "best": [3, 6]}
 
 
 def test_errors(line):

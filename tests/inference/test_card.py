@@ -1,4 +1,5 @@
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from safetensors.torch import load_file, save_file
 
 from resight.data.transforms import EvalTransform
 from resight.errors import ModelFormatError
-from resight.inference import Embedder, EvaluationProtocol, ModelCard, read_card, read_model, write_model
+from resight.functional.calibration import Calibration, CalibrationTest
+from resight.functional.rerank import Rerank
+from resight.inference import Embedder, EvaluationProtocol, ModelCard, read_card, read_model, write_card, write_model
 from resight.models import create_model
 from tests.inference.conftest import SETTINGS
 
@@ -37,15 +40,45 @@ def test_weights_may_be_read_by_whom_the_card_may(folder: Path) -> None:
 
 
 def test_protocol_comes_back_and_old_cards_have_the_usual_one(embedder: Embedder, folder: Path) -> None:
-    protocol = EvaluationProtocol("cosine", cross_camera=False, both_directions=True, max_rank=7)
+    protocol = EvaluationProtocol(
+        "cosine", cross_camera=False, both_directions=True, max_rank=7, rerank=Rerank(50, 15, 0.2)
+    )
     write_model(folder, embedder.model, replace(embedder.card, protocol=protocol))
     assert read_card(folder).protocol == protocol
     _change(folder, protocol={"max_rank": 3})
     assert read_card(folder).protocol == EvaluationProtocol("squared_euclidean", True, False, 3)
     _change(folder, protocol="gone")
     assert read_card(folder).protocol == EvaluationProtocol()
-    _change(folder, protocol={"rerank": True})
-    with pytest.raises(ModelFormatError, match=r"is not a model card that can be read: .*rerank"):
+    for wrong in ({"shuffle": True}, {"rerank": {"k1": 0}}, {"rerank": {"k3": 5}}):
+        _change(folder, protocol=wrong)
+        with pytest.raises(ModelFormatError, match=r"is not a model card that can be read: .*(shuffle|k1|k3)"):
+            read_card(folder)
+
+
+CALIBRATION = Calibration(
+    metric="cosine", cross_camera=True, prior=0.5, distances=(0.2, 1.0), evidence=(3.0, -4.0), thresholds=(0.1, 1.2),
+    fpr=(0.0, 1.0), tpr=(0.2, 1.0), num_same=10, num_different=100, num_identities=5, num_gallery=20,
+    held_out=CalibrationTest(0.2, 0.69, 0.01, (None, 0.9), (None, 0.8), (0.0, 1.0)),
+)  # fmt: skip
+
+
+def test_calibration_comes_back_and_old_cards_have_none(embedder: Embedder, folder: Path) -> None:
+    assert read_card(folder).calibration is None
+    weights = (folder / "model.safetensors").stat()
+    write_card(folder, replace(embedder.card, calibration=CALIBRATION))
+    assert read_card(folder).calibration == CALIBRATION
+    assert read_card(folder).calibration.probability(0.2) > 0.9  # type: ignore[union-attr]
+    assert (folder / "model.safetensors").stat() == weights, "only the card was written"
+    _change(folder, calibration="gone")
+    assert read_card(folder).calibration is None
+
+
+@pytest.mark.parametrize(
+    "changes", [{"evidence": [1.0]}, {"evidence": [-4.0, 3.0]}, {"distances": None}, {"surprise": 1}, {"held_out": {}}]
+)
+def test_a_damaged_calibration(folder: Path, changes: dict[str, Any]) -> None:
+    _change(folder, calibration={**CALIBRATION.to_json(), **changes})
+    with pytest.raises(ModelFormatError, match="is not a model card that can be read"):
         read_card(folder)
 
 
@@ -133,6 +166,23 @@ def test_weights_that_do_not_fit(folder: Path) -> None:
         save_file(content, weights)
         with pytest.raises(ModelFormatError, match=f"(?s)does not fit its card or is damaged: .*{message}"):
             read_model(folder)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
+def test_a_model_that_cannot_be_written_keeps_the_one_before(folder: Path) -> None:
+    """A limit of the operating system on file sizes fails as a full disk does: in the middle of a write."""
+    import resource
+
+    model, card = read_model(folder)
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match=r"model\.safetensors could not be written \(.*\); make room, then try again"):
+            write_model(folder, model, card)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
 def test_damaged_and_missing_weights(folder: Path) -> None:

@@ -214,7 +214,10 @@ def test_a_slip_in_the_name_of_a_run_never_goes_to_the_hub(
 
 
 @pytest.mark.parametrize("name", ["missing", "./runs/a", "/a", "a/b/c", "runs/", "~/x", "../a"])
-def test_what_is_no_id_never_goes_to_the_hub(hub: list[tuple[Any, ...]], name: str) -> None:
+def test_what_is_no_id_never_goes_to_the_hub(
+    hub: list[tuple[Any, ...]], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where no folder has such a name
     with pytest.raises(
         ModelFormatError, match=r"there is no folder .*; expected a model folder that exists, or the id"
     ):

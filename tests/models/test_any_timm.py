@@ -165,7 +165,7 @@ def test_windows_at_the_size_of_a_person(name):
 
 
 def test_an_image_size_that_the_net_cannot_have():
-    with pytest.raises(ValueError, match=re.escape("timm cannot build mvitv2_tiny for images of 64x32: ")):
+    with pytest.raises(ValueError, match=re.escape("mvitv2_tiny for images of 64x32; it was made for 224x224: ")):
         model("mvitv2_tiny")
 
 

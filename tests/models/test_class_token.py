@@ -9,6 +9,7 @@ from timm.layers.pos_embed_sincos import RotaryEmbeddingDinoV3
 from timm.models.eva import EvaBlock
 from timm.models.vision_transformer import Block, ParallelScalingBlock, ResPostBlock
 from torch.testing import assert_close
+from torch.utils.flop_counter import FlopCounterMode
 
 from resight.models.backbones import _ScaleQuery
 from resight.models.class_token import ClassTokenBranch, class_token_output
@@ -104,8 +105,18 @@ def test_the_attention_scale_counts():
         )
 
 
-def test_all_parts_take_one_attention_and_one_mlp():
+def test_plain_attention_makes_no_keys_and_no_values():
+    """The whole block for the class token costs less than they alone would."""
     the_block = block()
+    with FlopCounterMode(display=False) as ours:
+        class_token_output(the_block, tokens())
+    with FlopCounterMode(display=False) as keys_and_values:
+        F.linear(tokens(), the_block.attn.qkv.weight[DIM:])
+    assert ours.get_total_flops() < keys_and_values.get_total_flops()
+
+
+def test_all_parts_take_one_attention_and_one_mlp():
+    the_block = block(qk_norm=True)
     with (
         mock.patch.object(F, "scaled_dot_product_attention", wraps=F.scaled_dot_product_attention) as attention,
         mock.patch.object(the_block.mlp, "forward", wraps=the_block.mlp.forward) as mlp,

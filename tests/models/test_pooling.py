@@ -87,3 +87,13 @@ def test_a_net_that_pools_in_another_way_is_left_alone(name):
         before = net(images)
         assert not use_gem(net)
         assert torch.equal(net(images), before)
+
+
+def test_small_values_have_a_gradient_in_half_precision() -> None:
+    """The third power of 0.001 is 0 in float16."""
+    values = torch.tensor([[1e-3, 2e-3], [-1.0, 1.0]], dtype=torch.float16, requires_grad=True)
+    precise = values.detach().double().requires_grad_()
+    for one in (values, precise):
+        generalized_mean(one, 1).sum().backward()
+    assert generalized_mean(values, 1).dtype == torch.float16
+    assert_close(values.grad, precise.grad, check_dtype=False, atol=1e-3, rtol=1e-3)

@@ -12,7 +12,6 @@ EVERYTHING: dict[str, Any] = {
               "image_size": [32, 32]},
     "train": {"epochs": 3, "save_steps": 1, "average_decay": 0.9, "evaluate_every": 1},
     "sampler": {"ids_per_batch": 2, "images_per_id": 2},
-    "data": {"keep": True},
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pytest
 
 from resight.data.convert import CONVERTERS
@@ -117,7 +118,7 @@ def test_a_model_that_cannot_be(tiny_recipe: TrainRecipe, changes: dict, message
 
 @pytest.mark.parametrize("name", ["test_convnext", "test_vit"])
 def test_any_net_with_gradient_checkpointing(tiny_recipe: TrainRecipe, name: str) -> None:
-    model = tiny_recipe.model.model_copy(update={"name": name, "shape": {}})
+    model = tiny_recipe.model.model_copy(update={"name": name, "shape": {}, "image_size": (64, 32)})
     recipe = tiny_recipe.model_copy(update={"model": model})
     recipe = update(recipe, {"train": {"gradient_checkpointing": True}})
     built = build.build_model(recipe, Vocabulary(("a", "b", "c")))
@@ -170,3 +171,22 @@ def test_transforms_share_size_and_normalisation() -> None:
     assert train.image_size == evaluate.image_size == (64, 32)
     assert train.mean == evaluate.mean == (0.1, 0.2, 0.3)
     assert train.flip == 0
+
+
+def test_a_shuffled_epoch_has_every_image_once() -> None:
+    labels = np.arange(30) % 4
+    changes = {"sampler": {"name": "shuffle", "ids_per_batch": 2, "images_per_id": 4}, "loss": {"triplet_weight": 0}}
+    recipe = update(TrainRecipe(), changes)
+    epochs = []
+    for epoch in (0, 1):
+        ranks = [build.build_sampler(recipe, labels, rank=rank, world_size=2).epoch(epoch) for rank in (0, 1)]
+        assert len(ranks[0]) == len(ranks[1])
+        rows = [int(row) for rank in ranks for batch in rank for row in batch]
+        assert sorted(rows) == list(range(30))
+        epochs.append(rows)
+    assert epochs[0] != epochs[1]
+
+
+def test_shuffled_images_are_not_mined() -> None:
+    with pytest.raises(RecipeError, match=r"sampler.name=shuffle draws images.*set loss.triplet_weight=0"):
+        update(TrainRecipe(), {"sampler": {"name": "shuffle"}})

@@ -7,6 +7,7 @@ from resight.data.join import join
 from resight.data.manifest import Manifest
 from resight.errors import DataError
 from resight.evaluation import average_reports, evaluate, evaluate_draws
+from resight.functional.rerank import Rerank
 from resight.recipes import evaluation_set
 from resight.recipes.evaluation_set import EvaluationSet, Listener, report_json, report_numbers
 from resight.recipes.schema import DataSection, EvaluateSection
@@ -52,6 +53,23 @@ def test_report_is_that_of_the_protocol(tiny_manifest: Manifest) -> None:
     numbers = report_numbers(report)
     assert set(numbers) == {"mean_ap", "mean_inp", "rank_1"}, "Rank-5 is beyond the ranks that were kept"
     assert numbers["rank_1"] == report.rank(1)
+
+
+def test_re_ranking_of_both_directions_and_of_draws(tiny_manifest: Manifest) -> None:
+    query, gallery = _vectors(8, 0), _vectors(8, 1)
+    section = EvaluateSection.model_validate({"rerank": {"k1": 4, "k2": 2, "weight": 0.1}})
+    test = EvaluationSet.of(tiny_manifest, section, DataSection(both_directions=True))
+    assert test is not None
+    settings = Rerank(4, 2, 0.1)
+    there = evaluate(query, test.query, gallery, test.gallery, rerank=settings)
+    back = evaluate(gallery, test.gallery, query, test.query, rerank=settings)
+    report = test.report(query, gallery)
+    assert report.to_json() == average_reports([there, back]).to_json()
+    assert there.to_json() != evaluate(query, test.query, gallery, test.gallery).to_json()
+    rows = test.rows().with_column("gallery_draws", [2] * 8 + [1] * 8)  # the same two evaluations
+    drawn = EvaluationSet.of(rows, section, DataSection())
+    assert drawn is not None
+    assert drawn.report(query, gallery).mean_ap == pytest.approx(report.mean_ap)
 
 
 def test_both_directions(tiny_manifest: Manifest) -> None:

@@ -13,7 +13,9 @@ from resight.data.convert import CONVERTERS
 from resight.data.dataset import Vocabulary
 from resight.models import create_model
 from resight.recipes import RECIPES, TrainRecipe, build
+from resight.recipes.bot import BOT as BOT_ROWS
 from resight.recipes.transreid import TRANSREID as TRANSREID_ROWS
+from resight.recipes.transreid_ssl import TRANSREID_SSL as TRANSREID_SSL_ROWS
 from resight.train.schedules import schedule_time
 from tests.models.tiny import weightless
 
@@ -71,11 +73,12 @@ ssl_vit_base_ics_384    vit_base_ics   vit_base_ics_cfs_lup  384x128 0.0004 20 6
 ssl_vit_base_baseline   vit_base       jx_vit_base_p16_224   256x128 0.008  5  64  1
 """
 
-# Recipe, neck, last stride, warm-up, erasing, label smoothing, weight of the center loss.
+# Recipe, neck, last stride, warm-up, milestones, erasing, label smoothing, weights of triplet and center loss, sampler.
 BOT = """
-bot_baseline  none    2 0  0   0   0
-bot           bnneck  1 10 0.5 0.1 0
-bot_center    bnneck  1 10 0.5 0.1 0.0005
+bot_baseline  none    2 0  40,70 0   0   1 0      pk
+bot_softmax   bnneck  1 5  30,55 0.5 0.1 0 0      shuffle
+bot           bnneck  1 10 40,70 0.5 0.1 1 0      pk
+bot_center    bnneck  1 10 40,70 0.5 0.1 1 0.0005 pk
 """
 
 FILES = {
@@ -220,6 +223,15 @@ def test_no_configuration_of_transreid_is_missing_or_made_up() -> None:
     }  # fmt: skip
 
 
+def test_no_other_configuration_is_missing_or_made_up() -> None:
+    assert [recipe.name for recipe in TRANSREID_SSL_ROWS] == [
+        f"{data}_{line[0]}" for data in ("market1501", "msmt17") for line in lines(SSL)
+    ]
+    assert [recipe.name for recipe in BOT_ROWS] == [
+        f"{data}_{line[0]}" for data in ("market1501", "dukemtmc") for line in lines(BOT)
+    ]
+
+
 @pytest.mark.parametrize("data", ["market1501", "msmt17"])
 @pytest.mark.parametrize("line", lines(SSL), ids=lambda line: line[0])
 def test_transreid_ssl(data: str, line: list[str]) -> None:
@@ -247,7 +259,7 @@ def test_transreid_ssl(data: str, line: list[str]) -> None:
 @pytest.mark.parametrize("data", ["market1501", "dukemtmc"])
 @pytest.mark.parametrize("line", lines(BOT), ids=lambda line: line[0])
 def test_bot(data: str, line: list[str]) -> None:
-    name, neck, last_stride, warmup, erase, smoothing, center = line
+    name, neck, last_stride, warmup, milestones, erase, smoothing, triplet, center, sampler = line
     expected = {
         "data.format": data,
         "model.name": "resnet50",
@@ -261,10 +273,11 @@ def test_bot(data: str, line: list[str]) -> None:
         "augment.flip": 0.5,
         "augment.padding": 10,
         "augment.erase": float(erase),
+        "sampler.name": sampler,
         "sampler.ids_per_batch": 16,
         "sampler.images_per_id": 4,
         "loss.identity_weight": 1.0,
-        "loss.triplet_weight": 1.0,
+        "loss.triplet_weight": float(triplet),
         "loss.margin": 0.3,
         "loss.label_smoothing": float(smoothing),
         "loss.center_weight": float(center),
@@ -275,7 +288,7 @@ def test_bot(data: str, line: list[str]) -> None:
         "optimizer.bias_lr_factor": 1.0,
         "optimizer.bias_weight_decay": None,
         "schedule.name": "multistep",
-        "schedule.milestones": (40, 70),
+        "schedule.milestones": tuple(map(float, milestones.split(","))),
         "schedule.gamma": 0.1,
         "schedule.warmup_epochs": float(warmup),
         "schedule.warmup_factor": 0.01,

@@ -64,6 +64,15 @@ def test_data_without_a_test_is_trained_and_not_evaluated(
     assert resight.load(tmp_path / "run").card.metrics == {}
 
 
+def test_images_in_random_order(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
+    recipe = update(tiny_recipe, {"sampler": {"name": "shuffle", "ids_per_batch": 3}, "loss": {"triplet_weight": 0}})
+    steps: list[int] = []
+    listener = Listener(on_step=lambda epoch, step, count, loss: steps.append(count))
+    outcome = train(recipe, tmp_path / "run", listener=listener)
+    assert set(steps) == {3}, "16 images, 6 at a time"
+    assert "triplet_loss" not in outcome.folder.rows()[0]
+
+
 def test_the_seed_decides_the_weights(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         torch.manual_seed(ord(name))

@@ -68,7 +68,7 @@ def test_a_resume_may_change_what_no_weight_depends_on(
     rows, weights = rows_of(tmp_path / "run"), weights_of(tmp_path / "run")
     tiny_manifest.root.rename(tmp_path / "moved")
     changes = {
-        "title": "again", "data": {"source": tmp_path / "moved" / "tiny.csv", "keep": True},
+        "title": "again", "data": {"source": tmp_path / "moved" / "tiny.csv"},
         "train": {"save_every": 2, "save_steps": 1, "evaluate_every": 2}, "evaluate": {"flip": True, "max_rank": 3},
     }  # fmt: skip
     changed = update(tiny_recipe, changes)

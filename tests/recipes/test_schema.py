@@ -1,15 +1,19 @@
 import dataclasses
 import inspect
+from dataclasses import asdict
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
 from resight.data.transforms import TrainTransform
+from resight.errors import RecipeError
+from resight.functional import RERANK_PRESETS, Rerank
 from resight.losses import ReIDLoss
 from resight.models import create_model
-from resight.recipes import RECIPES, TrainRecipe
+from resight.recipes import RECIPES, TrainRecipe, load_recipe
 from resight.recipes.build import build_group_rule, build_loop_settings
-from resight.recipes.schema import AugmentSection, LossSection, ModelSection
+from resight.recipes.evaluation_set import rerank_of
+from resight.recipes.schema import AugmentSection, EvaluateSection, LossSection, ModelSection, RerankSection
 
 
 def test_sections_are_frozen() -> None:
@@ -27,6 +31,21 @@ def test_the_defaults_are_those_of_the_released_code() -> None:
     assert (recipe.train.epochs, recipe.schedule.name, recipe.schedule.warmup_epochs) == (120, "cosine", 5)
     assert recipe.loss.margin is None
     assert not recipe.evaluate.flip
+
+
+def test_re_ranking_by_name_or_by_values() -> None:
+    for name, settings in RERANK_PRESETS.items():
+        assert rerank_of(EvaluateSection.model_validate({"rerank": name})) == settings
+    assert rerank_of(load_recipe("market1501_transreid", ["evaluate.rerank.k1=9"]).evaluate) == Rerank(9, 6, 0.3)
+    assert rerank_of(load_recipe("market1501_transreid", ["evaluate.rerank={k2: 1}"]).evaluate) == Rerank(20, 1, 0.3)
+    assert rerank_of(EvaluateSection()) is None
+    assert RerankSection().model_dump() == asdict(Rerank())
+
+
+@pytest.mark.parametrize("value", ["official", "true", "20", "{k3: 5}", "{k1: 0}", "{weight: 2}"])
+def test_impossible_re_ranking(value: str) -> None:
+    with pytest.raises(RecipeError, match=r"evaluate\.rerank"):
+        load_recipe("market1501_transreid", [f"evaluate.rerank={value}"])
 
 
 @pytest.mark.parametrize(

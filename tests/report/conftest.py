@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from resight.data.manifest import Manifest
-from resight.evaluation import evaluate, rank_lists
-from resight.report import RunResult
+from resight.evaluation import Crop, evaluate
+from resight.inference import Attention
+from resight.report import RunResult, collect_figures
+from resight.report.figure_data import Lists
 
 
 @pytest.fixture
@@ -31,16 +35,27 @@ def people(tmp_path):
     return vectors[mask], manifest.select(is_query), vectors[~mask], manifest.select(~is_query)
 
 
+def attention_of(rows):
+    """Maps as of a model with a jigsaw of two parts on 4 x 2 patches."""
+    rng = np.random.default_rng(0)
+    shares = rng.random((2, len(rows), 3, 4, 2)).astype(np.float32)
+    seen = np.ones((3, 4, 2), dtype=bool)
+    seen[1, :2] = seen[2, 2:] = False
+    return Attention(("CLS", "JPM part 1", "JPM part 2"), seen, shares[0], shares[1] * seen)
+
+
 @pytest.fixture
 def make_run(people):
-    """Makes a run over the people, its lists for the given query rows."""
+    """Makes a run over the people; `noise` makes another model of it. All four queries are in its lists."""
 
-    def make(name="one", rows=(0, 1, 2, 3), noise=0.0, **changes):
+    def make(name="one", noise=0.0, **changes):
         query_vectors, query, gallery_vectors, gallery = people
         shift = noise * torch.randn(query_vectors.shape, generator=torch.Generator().manual_seed(2))
         sides = (query_vectors + shift, query, gallery_vectors, gallery)
+        report = evaluate(*sides)
+        vectors = (sides[0].numpy(), query, gallery_vectors.numpy(), gallery)
         values = {
-            "report": evaluate(*sides),
+            "report": report,
             "curves": [
                 {
                     "epoch": e,
@@ -53,9 +68,38 @@ def make_run(people):
             ],
             "num_parameters": 21_837_312,
             "images_per_second": 432.1,
-            "settings": {"model": "vit_small", "optimizer": {"lr": 0.008}, "seed": 0},
-            "rank_lists": rank_lists(*sides, rows=list(rows), k=5),
+            "settings": {"model": "vit_small", "optimizer": {"lr": 0.008}, "seed": 0, "name": name},
+            "figures": collect_figures(report, *vectors, attend=attention_of),
         }
         return RunResult(name=name, **(values | changes))
 
     return make
+
+
+@pytest.fixture
+def with_lists():
+    """Gives a run other rank lists: (query crop, its hits) for each."""
+
+    def change(run, *lists):
+        crops, hits = [], []
+        for query, found in lists:
+            hits.append((len(crops), list(range(len(crops) + 1, len(crops) + 1 + len(found)))))
+            crops += [query, *(Crop(hit.path, hit.pid, hit.camid, hit.box) for hit in found)]
+        width = max(len(found) for _, found in lists)
+
+        def padded(values, fill):
+            return np.array([list(line) + [fill] * (width - len(line)) for line in values]).reshape(len(lists), width)
+
+        changed = Lists(
+            row=np.arange(len(lists)),
+            query=np.array([query for query, _ in hits]),
+            hit=padded([places for _, places in hits], -1),
+            distance=padded([[hit.distance for hit in found] for _, found in lists], np.nan).astype(np.float32),
+            match=padded([[hit.match for hit in found] for _, found in lists], False).astype(bool),
+        )
+        figures = replace(
+            run.figures, crops=crops, lists=changed, embedding_map=None, attention=None, attention_crop=()
+        )
+        return replace(run, figures=figures)
+
+    return change

@@ -1,5 +1,6 @@
 import itertools
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -29,10 +30,11 @@ def test_everything_lies_inside_the_drawing(points):
     if not finite:
         assert chart is None
         return
-    for x, at_x, at_y, y, _ in chart.lines[0].values:
-        assert (x, y) in finite
-        assert 0 <= at_x <= WIDTH
-        assert 0 <= at_y <= HEIGHT
+    numbers_of_path = [float(value) for value in re.findall(r"-?[0-9.]+", chart.lines[0].path)]
+    assert all(0 <= x <= WIDTH for x in numbers_of_path[::2])
+    assert all(0 <= y <= HEIGHT for y in numbers_of_path[1::2])
+    assert sorted(value[0] for value in chart.lines[0].values) == sorted(x for x, _ in finite)
+    assert [value[1] for value in chart.lines[0].values] == numbers_of_path[::2]
 
 
 def test_tick_texts_differ_and_are_short():
@@ -45,8 +47,28 @@ def test_tick_texts_differ_and_are_short():
 
 def test_larger_values_stand_higher_and_the_description_tells_the_ends():
     chart = make_chart("mAP", [Series(0, "a", [(1, 0.1), (2, 0.5)])], x_name="epoch", percent=True)
-    (_, x1, y1, _, _), (_, x2, y2, _, text) = chart.lines[0].values
+    (x1, y1), (x2, y2) = chart.lines[0].dots
     assert x1 < x2
     assert y1 > y2
-    assert text == "50.0 %"
+    assert chart.lines[0].values[1][2:] == ("2", "50.0 %")
     assert chart.description == "mAP by epoch: a from 10.0 % to 50.0 %"
+
+
+def test_other_axes_have_their_own_texts():
+    real = make_chart("d", [Series(0, "a", [(0.2, 1), (1.9, 2)])], x_name="distance", x_axis="real")
+    assert [tick.text for tick in real.x_ticks] == ["0.5", "1.0", "1.5"]
+    percent = make_chart("p", [Series(0, "a", [(0, 1), (1, 2)])], x_name="recall", x_axis="percent")
+    assert percent.x_ticks[-1].text == "100\u2009%"
+    assert percent.lines[0].values[0][2] == "0 %"
+    power = make_chart("r", [Series(0, "a", [(-3.4, 0.1), (0, 1)])], x_name="rate", x_axis="power")
+    assert [tick.text for tick in power.x_ticks] == ["0.1 %", "1 %", "10 %", "100 %"]
+
+
+def test_a_filled_line_goes_down_to_the_axis_at_zero():
+    chart = make_chart("h", [Series(0, "a", [(1, 0.5), (2, 0.7)], filled=True)], x_name="d")
+    ground = chart.bottom
+    assert chart.lines[0].area.endswith(
+        f"L{chart.lines[0].values[-1][1]} {ground}L{chart.lines[0].values[0][1]} {ground}Z"
+    )
+    assert chart.y_ticks[0].text == "0.0"
+    assert make_chart("h", [Series(0, "a", [(1, 0.5)])], x_name="d").lines[0].area == ""

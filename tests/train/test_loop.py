@@ -195,6 +195,30 @@ def test_a_loss_that_is_not_finite_before_any_checkpoint() -> None:
         toy_trainer(model=model, task=task).fit()
 
 
+class SteepTask(SupervisedTask):
+    """A finite loss with a gradient that is not, at the last step of the second epoch."""
+
+    calls = 0
+
+    def terms(self, model: torch.nn.Module, batch: Any) -> dict[str, Tensor]:
+        terms = super().terms(model, batch)
+        self.calls += 1
+        if self.calls == 2 * BATCHES:
+            terms["loss"] = terms["loss"] + (terms["loss"] - terms["loss"].detach()).sqrt()
+        return terms
+
+
+@pytest.mark.parametrize("accumulation", [1, 5])
+def test_a_gradient_that_is_not_finite_spoils_neither_weights_nor_checkpoint(tmp_path: Path, accumulation: int) -> None:
+    path = tmp_path / "last.pt"
+    model = toy_model()
+    trainer = toy_trainer(path, model=model, task=SteepTask(model, ReIDLoss()), accumulation=accumulation)
+    with pytest.raises(TrainingError, match=r"gradients are not finite in epoch 2, step 5 .*kept at .*last\.pt"):
+        trainer.fit()
+    assert load_checkpoint(path)["epoch"] == 1
+    assert all(torch.isfinite(value).all() for value in model.state_dict().values())
+
+
 def test_no_batch() -> None:
     trainer = toy_trainer(batches=lambda epoch, start: ToyBatches(epoch, start, count=0))
     with pytest.raises(TrainingError, match="no batch"):

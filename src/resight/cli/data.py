@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Written out, since importing the converters would make every `--help` slow; a test compares.
 FORMATS = (
     "csv_table, cuhk03_np, dukemtmc, folder_per_identity, image_folder, luperson, luperson_lmdb, market1501, msmt17, "
-    "occluded_duke, vehicle_reid, vehicleid, veri776, wildlife"
+    "occluded_duke, vehicle_reid, vehicleid, veri776, webdataset, wildlife"
 )
 
 app = typer.Typer(

@@ -1,86 +1,194 @@
 """`resight evaluate`: a model and a manifest in, numbers out."""
 
+import os
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from resight.cli import evaluate_options as options
 from resight.cli.console import is_first_process, note, out, print_json, progress_bar
 
 if TYPE_CHECKING:
+    from resight.data.manifest import Manifest
+    from resight.evaluation import Report
+    from resight.functional import Rerank
     from resight.inference import EvaluationProtocol
-
-Metric = Literal["squared_euclidean", "euclidean", "cosine"]
+    from resight.recipes.details import Details, Vectors
+    from resight.recipes.evaluation_set import EvaluationSet
+    from resight.report import RunResult
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Model folder, run folder or hub id.")],
-    data: Annotated[Path, typer.Argument(help="Manifest with query and gallery rows, or a folder with --format.")],
-    format: Annotated[
-        str | None, typer.Option("--format", "-f", help="Converter for a folder, such as market1501.")
-    ] = None,
-    metric: Annotated[Metric | None, typer.Option(help="Distance of two embeddings.")] = None,
-    max_rank: Annotated[int | None, typer.Option(min=1, help="Ranks of the CMC that are kept.")] = None,
-    cross_camera: Annotated[
-        bool | None,
-        typer.Option("--cross-camera/--any-camera", help="Leave out gallery rows of the query's own camera."),
-    ] = None,
-    both_directions: Annotated[
-        bool | None,
-        typer.Option("--both-directions/--one-direction", help="Also gallery against query; report the mean."),
-    ] = None,
-    flip: Annotated[bool | None, typer.Option("--flip/--no-flip", help="Average with the mirrored image.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1)] = 64,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that decode images.")] = 0,
-    page: Annotated[Path | None, typer.Option(help="Write an HTML page with rank lists here.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    model: options.Model,
+    data: options.Data,
+    format: options.Format = None,
+    metric: options.Metric = None,
+    max_rank: options.MaxRank = None,
+    cross_camera: options.CrossCamera = None,
+    both_directions: options.BothDirections = None,
+    flip: options.Flip = None,
+    multi_query: options.MultiQuery = False,
+    rerank: options.Reranked = None,
+    k1: options.K1 = None,
+    k2: options.K2 = None,
+    weight: options.Lambda = None,
+    by: options.By = None,
+    camera_pairs: options.CameraTable = False,
+    threshold_at_fpr: options.ThresholdAtFpr = None,
+    batch_size: options.BatchSize = 64,
+    workers: options.Workers = 0,
+    output: options.Output = None,
+    page: options.Page = None,
+    no_page: options.NoPage = False,
+    json: options.Json = False,
 ) -> None:
     """Evaluate a model: mAP, Rank-k and mINP on the query and gallery rows of a manifest.
 
     Example: resight evaluate runs/market1501_transreid market.parquet --page ranks.html
 
-    Metric, ranks, cameras, directions and mirroring are those that the model was trained with, where no option says
-    otherwise.
+    Of a run folder, numbers and page are kept in its folder evaluations; `resight report` compares such folders. A
+    model that is no run is evaluated without a page, unless --output or --page says where it goes.
+
+    Metric, ranks, cameras, directions, re-ranking and mirroring are those that the model was trained with, where no
+    option says otherwise.
 
     Several GPUs: torchrun --nproc-per-node 4 -m resight.cli.main evaluate ...
     """
-    from resight.errors import DataError
     from resight.inference import join_processes, load, unknown_names
     from resight.recipes.build import read_source
-    from resight.recipes.evaluation_set import EvaluationSet, Listener, report_json, section_of
-    from resight.recipes.pages import write_evaluation_page
-    from resight.recipes.schema import DataSection
+    from resight.recipes.details import details
+    from resight.recipes.evaluation_set import Listener
 
+    _check_places(output, page, no_page)
     join_processes()
     embedder = load(model)
     manifest = read_source(data, format)
-    given: dict[str, Any] = {
-        "metric": metric, "max_rank": max_rank, "cross_camera": cross_camera, "both_directions": both_directions
-    }  # fmt: skip
-    protocol = replace(embedder.card.protocol, **{name: value for name, value in given.items() if value is not None})
+    reranking = _rerank(embedder.card.protocol.rerank, rerank, {"k1": k1, "k2": k2, "weight": weight})
+    given = {"metric": metric, "max_rank": max_rank, "cross_camera": cross_camera, "both_directions": both_directions}
+    protocol = replace(embedder.card.protocol, rerank=reranking, **_said(given))
     flip = embedder.card.flip if flip is None else flip
-    data_section = DataSection(both_directions=protocol.both_directions, workers=workers)
-    test = EvaluationSet.of(manifest, section_of(protocol, flip=flip, batch_size=batch_size), data_section)
-    if test is None:
-        raise DataError(f"{data} has neither query nor gallery rows; make a split with: resight data split {data}")
+    test = _test_of(manifest, data, protocol, flip=flip, batch_size=batch_size, workers=workers)
+    _check_questions(test, by, threshold_at_fpr, multi_query)
     for line in unknown_names(test.rows(), embedder.card):
         note(line)
     with progress_bar("embedding") as on_embed:
         query, gallery = test.embed(embedder, Listener(on_embed=on_embed))
     if not is_first_process():
         return
-    report = test.report(query, gallery)
+    vectors = (test.merge_queries(query, gallery) if multi_query else query, gallery)
+    report = test.report(*vectors)
+    fars = () if threshold_at_fpr is None else (threshold_at_fpr,)
+    found = details(test, vectors, report, by=by, fars=fars, calibration=embedder.card.calibration)
+    numbers = _numbers(report, test, vectors, found, {**asdict(protocol), "flip": flip, "multi_query": multi_query})
     if json:
-        print_json({**report_json(report, test, (query, gallery)), "protocol": {**asdict(protocol), "flip": flip}})
+        print_json(numbers)
     else:
-        for name, part in test.reports_by_dataset(query, gallery).items():
-            out.print(f"{name}: {part.summary()}")
-        out.print(report.summary())
-        out.print(f"protocol: {_in_words(protocol, flip)}")
-    if page is not None:
-        write_evaluation_page(page, name=model, embedder=embedder, test=test, report=report, vectors=(query, gallery))
-        note(f"page: {page}")
+        _print(numbers, report, found, camera_table=camera_pairs, fpr=threshold_at_fpr)
+        out.print(f"protocol: {_in_words(protocol, flip)}{', several images a query' if multi_query else ''}")
+    folder = output or (_folder(Path(model), data) if page is None else None)
+    if not no_page and (folder or page):
+        from resight.recipes.pages import evaluation_result
+
+        result = evaluation_result(model, embedder, test, report, vectors, details=found, multi_query=multi_query)
+        _write(page, folder, result, numbers)
+
+
+def _check_places(output: Path | None, page: Path | None, no_page: bool) -> None:
+    """What cannot be written is told now, and not after all images were embedded."""
+    from resight.errors import DataError
+
+    if no_page and (output or page):
+        raise DataError("--no-page writes nothing; leave it out, or leave out --output and --page")
+    if output is not None and output.exists() and not output.is_dir():
+        raise DataError(f"--output: expected a folder, but {output} is a file; --page writes a page alone")
+    if page is not None and page.is_dir():
+        raise DataError(f"--page: expected an HTML file, but {page} is a folder; --output writes into a folder")
+
+
+def _said(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _test_of(
+    manifest: "Manifest", data: Path, protocol: "EvaluationProtocol", *, flip: bool, batch_size: int, workers: int
+) -> "EvaluationSet":
+    from resight.errors import DataError
+    from resight.recipes.evaluation_set import EvaluationSet, section_of
+    from resight.recipes.schema import DataSection
+
+    data_section = DataSection(both_directions=protocol.both_directions, workers=workers)
+    test = EvaluationSet.of(manifest, section_of(protocol, flip=flip, batch_size=batch_size), data_section)
+    if test is None:
+        raise DataError(f"{data} has neither query nor gallery rows; make a split with: resight data split {data}")
+    return test
+
+
+def _check_questions(test: "EvaluationSet", by: str | None, fpr: float | None, multi_query: bool) -> None:
+    """What cannot be answered is told now, and not after all images were embedded."""
+    from resight.errors import DataError
+    from resight.evaluation.groups import group_codes
+
+    if by is not None:
+        group_codes(test.query, by)
+    if fpr is not None and not 0 < fpr < 1:
+        raise DataError(f"--threshold-at-fpr: expected a fraction between 0 and 1, came {fpr:g}")
+    if multi_query:
+        test.check_multi_query()
+
+
+def _numbers(
+    report: "Report", test: "EvaluationSet", vectors: "Vectors", found: "Details", protocol: dict[str, Any]
+) -> dict[str, Any]:
+    """What --json prints and report.json keeps: the numbers, and how they came about."""
+    from resight.recipes.evaluation_set import report_json
+
+    return {**report_json(report, test, vectors), **found.to_json(), "protocol": protocol}
+
+
+def _print(
+    numbers: Mapping[str, Any], report: "Report", found: "Details", *, camera_table: bool, fpr: float | None
+) -> None:
+    from resight.cli.details import print_details
+    from resight.evaluation import Report
+
+    for name, part in numbers.get("datasets", {}).items():
+        out.print(f"{name}: {Report.from_json(part).summary()}")
+    out.print(report.summary())
+    print_details(found, report, camera_table=camera_table, fpr=fpr)
+
+
+def _folder(model: Path, data: Path) -> Path | None:
+    """Where the evaluation of a run is kept; None for a model that is no run, or one that nobody may write to."""
+    is_run = (model / "recipe.yaml").is_file() and (model / "model").is_dir()
+    return model / "evaluations" / data.resolve().stem if is_run and os.access(model, os.W_OK) else None
+
+
+def _write(page: Path | None, folder: Path | None, result: "RunResult", numbers: dict[str, Any]) -> None:
+    from resight.errors import MissingExtraError
+    from resight.recipes.pages import write_evaluation
+    from resight.report import write_page
+
+    try:
+        if folder is not None:
+            note(f"page: {write_evaluation(folder, result, numbers)}")
+        if page is not None:
+            note(f"page: {write_page(page, [result], title=f'Evaluation of {result.name}')}")
+    except MissingExtraError as error:
+        note(f"no page: {error}")
+
+
+def _rerank(stored: "Rerank | None", wanted: bool | None, given: dict[str, Any]) -> "Rerank | None":
+    """Of the card, unless options say otherwise."""
+    from resight.errors import DataError
+    from resight.functional import Rerank
+
+    given = _said(given)
+    if wanted is None:
+        wanted = stored is not None
+    if given and not wanted:
+        raise DataError("--k1, --k2 and --lambda are settings of the re-ranking; pass --rerank as well")
+    return replace(stored or Rerank(), **given) if wanted else None
 
 
 def _in_words(protocol: "EvaluationProtocol", flip: bool) -> str:
@@ -91,5 +199,6 @@ def _in_words(protocol: "EvaluationProtocol", flip: bool) -> str:
             "both directions" if protocol.both_directions else "one direction",
             "mirrored too" if flip else "not mirrored",
             f"{protocol.max_rank} ranks",
+            *([] if protocol.rerank is None else [f"re-ranked with {protocol.rerank}"]),
         )
     )

@@ -7,6 +7,7 @@ from typing import Any
 from resight.cli.console import bars, note
 from resight.models.weights import WeightReport
 from resight.recipes.evaluation_set import Listener
+from resight.train import PrecisionChoice
 
 
 @contextmanager
@@ -39,7 +40,17 @@ def training_display(epochs: int, name: str = "training") -> Iterator[Listener]:
         def on_start(report: WeightReport) -> None:
             note(f"weights: {report.line()}")
 
-        yield Listener(on_step=on_step, on_row=on_row, on_stage=on_stage, on_embed=on_embed, on_start=on_start)
+        def on_precision(choice: PrecisionChoice) -> None:
+            note(f"precision: {choice.line()}")
+
+        yield Listener(
+            on_step=on_step,
+            on_row=on_row,
+            on_stage=on_stage,
+            on_embed=on_embed,
+            on_start=on_start,
+            on_precision=on_precision,
+        )
 
 
 def _line(row: dict[str, Any], epochs: int) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from resight._version import __version__
-from resight.cli import data, demo, embed, evaluate, recipes, train, weights
+from resight.cli import calibrate, data, demo, embed, evaluate, pretrain, recipes, report, shard, train, weights
 from resight.cli.console import error, is_debug
 
 app = typer.Typer(
@@ -21,10 +21,14 @@ app = typer.Typer(
     epilog="Start with: resight demo",
 )
 app.command()(demo.demo)
+data.app.command()(shard.shard)
 app.add_typer(data.app, name="data")
 app.command()(recipes.recipes)
 app.command()(train.train)
+app.command()(pretrain.pretrain)
 app.command()(evaluate.evaluate)
+app.command()(calibrate.calibrate)
+app.command()(report.report)
 app.command()(embed.embed)
 app.add_typer(weights.app, name="weights")
 
@@ -64,6 +68,14 @@ def main() -> None:
         if is_debug():
             raise
         error(_text(problem))
+        sys.exit(1)
+    except RuntimeError as problem:
+        if is_debug() or "DataLoader worker" not in str(problem):
+            raise
+        error(
+            f"a process that loads images ended unexpectedly, perhaps for want of memory or shared memory ({problem}); "
+            "lower data.workers (--workers), or set it to 0, and try again; a run goes on with --resume"
+        )
         sys.exit(1)
 
 

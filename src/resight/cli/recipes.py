@@ -22,20 +22,20 @@ def recipes(
 
     Example: resight recipes market1501_transreid > mine.yaml
     """
-    from resight.recipes import RECIPES
+    from resight.recipes import ALL_RECIPES
 
-    found = [recipe for recipe in RECIPES.values() if name is None or _matches(recipe, name)]
-    if name is None or (found and name not in RECIPES):
+    found = [recipe for recipe in ALL_RECIPES.values() if name is None or _matches(recipe, name)]
+    if name is None or (found and name not in ALL_RECIPES):
         _list(found, json)
     else:
         _print(name, diff, json)
 
 
-def _matches(recipe: "BuiltIn", text: str) -> bool:
+def _matches(recipe: "BuiltIn[Any]", text: str) -> bool:
     return text.lower() in recipe.name or text.lower() in recipe.group.lower()
 
 
-def _list(found: list["BuiltIn"], json: bool) -> None:
+def _list(found: list["BuiltIn[Any]"], json: bool) -> None:
     if json:
         print_json({recipe.name: _described(recipe) for recipe in found})
         return
@@ -44,7 +44,7 @@ def _list(found: list["BuiltIn"], json: bool) -> None:
     err.print("\nresults: published ones, in percent, no re-ranking; --json names their sources")
 
 
-def _print_group(group: str, found: list["BuiltIn"]) -> None:
+def _print_group(group: str, found: list["BuiltIn[Any]"]) -> None:
     """A table, with a column for each kind of source that the group has."""
     from resight.recipes.published import PUBLISHED, measures
 
@@ -60,7 +60,7 @@ def _print_group(group: str, found: list["BuiltIn"]) -> None:
     print_table(["recipe", *sources, "what it is"], rows, title=title)
 
 
-def _described(recipe: "BuiltIn") -> dict[str, Any]:
+def _described(recipe: "BuiltIn[Any]") -> dict[str, Any]:
     from resight.recipes.published import PUBLISHED, measures
 
     return {
@@ -79,18 +79,19 @@ def _print(name: str, diff: bool, json: bool) -> None:
     """The recipe as a file that gives it again; what is known of it stands above, as comments."""
     import yaml
 
-    from resight.recipes import RECIPES, TrainRecipe, load_recipe
+    from resight.recipes import ALL_RECIPES, TrainRecipe, load_recipe
     from resight.recipes.resolve import differences
 
-    recipe = load_recipe(name)
+    schema = type(ALL_RECIPES[name]()) if name in ALL_RECIPES else TrainRecipe
+    recipe = load_recipe(name, schema=schema)
     content = recipe.model_dump(mode="json")
     if diff:
-        content = differences(TrainRecipe().model_dump(mode="json"), content)
+        content = differences(type(recipe)().model_dump(mode="json"), content)
     if json:
         print_json(content)
         return
-    if name in RECIPES:
-        _print_comments(_described(RECIPES[name]))
+    if name in ALL_RECIPES:
+        _print_comments(_described(ALL_RECIPES[name]))
     print(yaml.safe_dump(content, sort_keys=False), end="")
 
 

@@ -16,6 +16,10 @@ def train(
     data: Annotated[
         Path | None, typer.Option("--data", "-d", help="Manifest, or folder of the recipe's format (data.source).")
     ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option("--init", help="Start from a run, a weight file of any known kind, or `timm` (model.weights)."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Run folder.", show_default="runs/RECIPE")
     ] = None,
@@ -38,6 +42,8 @@ def train(
     settings = load_recipe(recipe, overrides or [])
     if data is not None:
         settings = update(settings, {"data": {"source": data}})
+    if init is not None:
+        settings = update(settings, {"model": {"weights": init}})
     folder = output or Path("runs") / _run_name(recipe)
     if resume and not RunFolder(folder).recipe.is_file():
         raise TrainingError(

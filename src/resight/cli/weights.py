@@ -90,7 +90,7 @@ def convert(
     if data is not None:
         camera_names, view_names = _names_of(data, settings.data.format)
     else:
-        camera_names, view_names = (tuple(names.split(",")) if names else () for names in (cameras, views))
+        camera_names, view_names = _named("--cameras", cameras), _named("--views", views)
     content = read_weights(file, network="student" if student else "teacher")
     embedder, report = convert_weights(content, settings, cameras=camera_names, views=view_names)
     embedder.save(output)
@@ -99,6 +99,14 @@ def convert(
     else:
         note(report.summary())
         note(f"model: {output}")
+
+
+def _named(option: str, text: str | None) -> tuple[str, ...]:
+    """The names in `a,b,c`."""
+    names = tuple(name.strip() for name in text.split(",")) if text else ()
+    if not all(names) or len(set(names)) < len(names):
+        raise typer.BadParameter(f"{option}: expected different names with commas between them, came {text!r}")
+    return names
 
 
 def _names_of(data: Path, format: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -111,7 +119,7 @@ def _names_of(data: Path, format: str | None) -> tuple[tuple[str, ...], tuple[st
 
 
 def _fresh_model(name: str, found: "NetDescription | None") -> "ReIDModel":
-    """A model of that name with the branches, grid and counts of the file."""
+    """A model of that name, with the branches, grid and counts of the file if it can have them."""
     from resight.models import create_model
 
     if found is None:
@@ -121,7 +129,10 @@ def _fresh_model(name: str, found: "NetDescription | None") -> "ReIDModel":
         settings["image_size"], settings["stride"] = found.sizes[0]
     if found.has_parts:
         settings |= {"jigsaw": True, "jigsaw_parts": found.num_branches - 1}
-    return create_model(name, **settings)
+    try:
+        return create_model(name, **settings)
+    except ValueError:  # such as a ResNet, which has neither stride nor cameras
+        return create_model(name, num_classes=found.num_classes)
 
 
 def _lines(content: "WeightFile", found: "NetDescription | None", numbers: dict[str, Any]) -> list[str]:

@@ -60,7 +60,7 @@ def errors_first(findings: Iterable[Finding]) -> list[Finding]:
 
 def _empty(manifest: Manifest) -> Iterator[Finding]:
     if len(manifest) == 0:
-        yield Finding("empty", "error", "the manifest has no rows", 0, ())
+        yield Finding("empty", "error", "rows: the manifest is empty", 0, ())
 
 
 def _structure(manifest: Manifest) -> Iterator[Finding]:
@@ -74,7 +74,7 @@ def _half_a_test(manifest: Manifest) -> Iterator[Finding]:
     query, gallery = (len(_part(manifest, name)) for name in ("query", "gallery"))
     if bool(query) != bool(gallery):
         have, lack = ("query", "gallery") if query else ("gallery", "query")
-        yield Finding("half_a_test", "error", f"there are {have} rows but no {lack} rows", query or gallery, ())
+        yield Finding("half_a_test", "error", f"{have} rows but no {lack} rows", query or gallery, ())
 
 
 def _identity_overlap(manifest: Manifest) -> Iterator[Finding]:

@@ -1,18 +1,21 @@
 """Rows of a manifest as samples of a network, and batches of them."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from resight.data.decode import open_image
+from resight.data.crop_cache import CropCache
+from resight.data.decode import Decoder, open_pixels
 from resight.data.manifest import Manifest
-from resight.data.transforms import EvalTransform, TrainTransform
+from resight.data.transforms import EvalTransform, Size, TrainTransform
+from resight.data.turbo_jpeg import require_turbo
+from resight.data.worker_signals import leave_signals_to_the_main_process
 from resight.errors import DataError
 
 
@@ -69,7 +72,7 @@ Sample = tuple[Tensor, int, int, int, int]
 
 
 class CropDataset(Dataset[Any]):
-    """Samples (image, label, camera, view, row) of a manifest.
+    """Samples (image, label, camera, view, row) of a manifest, and batches of them.
 
     An image that cannot be read gives an `Unreadable` in training, and raises `DataError` in evaluation, where no row
     may be without its embedding.
@@ -78,7 +81,11 @@ class CropDataset(Dataset[Any]):
         manifest: the rows.
         transform: for training or for evaluation. For training an index is a `Draw`, for evaluation a row number.
         vocabulary: turns identities, cameras and views into numbers; what it does not know becomes -1.
-        keep: hold the decoded and resized crops of training in memory after their first use (3 * H * W bytes each).
+        decoder: see `open_pixels`.
+        cache: for training: where crops are kept after their first use, of these rows and this transform.
+
+    Raises:
+        MissingExtraError: for the decoder `turbo` without the extra `fast`.
     """
 
     def __init__(
@@ -87,43 +94,71 @@ class CropDataset(Dataset[Any]):
         transform: TrainTransform | EvalTransform,
         vocabulary: Vocabulary,
         *,
-        keep: bool = False,
+        decoder: Decoder = "pillow",
+        cache: CropCache | None = None,
     ) -> None:
         self.manifest = manifest
         self.transform = transform
         self.labels = manifest.codes("pid", vocabulary.identities)
         self.cameras = manifest.codes("camid", vocabulary.cameras)
         self.views = manifest.codes("viewid", vocabulary.views)
-        self._kept: dict[int, Tensor] | None = {} if keep else None
+        self.decoder = decoder
+        self.cache = cache
+        if decoder == "turbo":
+            require_turbo()
 
     def __len__(self) -> int:
         return len(self.manifest)
 
     def __getitem__(self, index: int | Draw) -> Sample | Unreadable:
+        return self._sample(index, None)
+
+    def __getitems__(self, indices: Sequence[int | Draw]) -> Batch:
+        """A batch, as a loader asks for it: its images are made where they stay."""
+        images = _empty_images(len(indices), self.transform.image_size)
+        return collate([self._sample(index, out) for index, out in zip(indices, images, strict=True)], images)
+
+    def _sample(self, index: int | Draw, out: Tensor | None) -> Sample | Unreadable:
+        """A sample; out: where to write its image, (3, H, W) float32."""
         if isinstance(self.transform, EvalTransform):
             row = index.row if isinstance(index, Draw) else index
-            return self._sample(self.transform(self._open(row)), row)
+            return self._numbered(self.transform(self._open(row), out), row)
         if not isinstance(index, Draw):
             raise TypeError("a training sample is drawn by a Draw (row and seeds), not by a row number alone")
         try:
-            return self._sample(self._augmented(self.transform, index), index.row)
+            return self._numbered(self._augmented(self.transform, index, out), index.row)
         except DataError as error:
             return Unreadable(int(self.labels[index.row]), str(error))
 
-    def _sample(self, image: Tensor, row: int) -> Sample:
+    def _numbered(self, image: Tensor, row: int) -> Sample:
         return image, int(self.labels[row]), int(self.cameras[row]), int(self.views[row]), row
 
-    def _augmented(self, transform: TrainTransform, draw: Draw) -> Tensor:
-        row = draw.row
-        prepared = self._kept.get(row) if self._kept is not None else None
-        if prepared is None:
-            prepared = transform.prepare(self._open(row))
-            if self._kept is not None:
-                self._kept[row] = prepared
-        return transform.augment(prepared, draw.seed, mixed_seed(draw.batch_seed, int(self.labels[row]) + 1))
+    def _augmented(self, transform: TrainTransform, draw: Draw, out: Tensor | None) -> Tensor:
+        shared = mixed_seed(draw.batch_seed, int(self.labels[draw.row]) + 1) if transform.flip_together else None
+        return transform.augment(self._prepared(transform, draw.row), draw.seed, shared, out)
 
-    def _open(self, row: int) -> Image.Image:
-        return open_image(self.manifest.image_path(row), self.manifest.box(row))
+    def _prepared(self, transform: TrainTransform, row: int) -> Tensor:
+        kept = None if self.cache is None else self.cache.read(row)
+        if kept is not None:
+            return kept
+        prepared = transform.prepare(self._open(row))
+        if self.cache is not None:
+            self.cache.write(row, prepared)
+        return prepared
+
+    def _open(self, row: int) -> np.ndarray:
+        return open_pixels(self.manifest.image_path(row), self.manifest.box(row), self.decoder)
+
+
+def _empty_images(count: int, size: Size) -> Tensor:
+    """(count, 3, H, W) float32, in shared memory where a worker makes them for another process."""
+    shape = (count, 3, *size)
+    if get_worker_info() is None:
+        return torch.empty(shape)
+    storage: Any = torch.UntypedStorage  # without types, as the next one is
+    blank: Any = torch.empty(0)
+    images: Tensor = blank.set_(storage._new_shared(4 * math.prod(shape)), 0, shape)
+    return images
 
 
 class SeededBatches:
@@ -162,11 +197,15 @@ def mixed_seed(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]) >> 1
 
 
-def collate(samples: Sequence[Sample | Unreadable]) -> Batch:
+def collate(samples: Sequence[Sample | Unreadable], images: Tensor | None = None) -> Batch:
     """One `Batch` of many samples.
 
     An unreadable one is replaced by the next readable one of its identity in the batch, or else the next of any: so a
     batch keeps its size, which compiled models and other processes count on.
+
+    Args:
+        samples: of the batch.
+        images: (B, 3, H, W) that the samples' images lie in already, in their order; None: they are copied together.
 
     Raises:
         DataError: if not one can be read.
@@ -174,9 +213,15 @@ def collate(samples: Sequence[Sample | Unreadable]) -> Batch:
     messages = tuple(sample.message for sample in samples if isinstance(sample, Unreadable))
     if len(messages) == len(samples):
         raise DataError(f"not one of the {len(samples)} images of a batch can be read; the first: {messages[0]}")
-    images, *numbers = zip(*(_readable(samples, place) for place in range(len(samples))), strict=True)
-    labels, cameras, views, rows = (torch.tensor(column) for column in numbers)
-    return Batch(torch.stack(images), labels, cameras, views, rows, messages)
+    readable = [_readable(samples, place) for place in range(len(samples))]
+    if images is None:
+        images = torch.stack([sample[0] for sample in readable])
+    elif messages:
+        for place, sample in enumerate(samples):
+            if isinstance(sample, Unreadable):
+                images[place] = readable[place][0]
+    labels, cameras, views, rows = (torch.tensor(column) for column in list(zip(*readable, strict=True))[1:])
+    return Batch(images, labels, cameras, views, rows, messages)
 
 
 def _readable(samples: Sequence[Sample | Unreadable], place: int) -> Sample:
@@ -190,27 +235,28 @@ def _readable(samples: Sequence[Sample | Unreadable], place: int) -> Sample:
 
 def train_loader(dataset: CropDataset, batches: SeededBatches, *, workers: int = 0) -> DataLoader[Batch]:
     """Augmented batches of one epoch, in the order given."""
-    return DataLoader(
-        dataset,
-        batch_sampler=batches,
-        num_workers=workers,
-        collate_fn=collate,
-        pin_memory=_pin(),
-        generator=torch.Generator(),  # else the loader draws from the caller's stream
-    )
+    return _loader(dataset, workers, batch_sampler=batches)
 
 
 def eval_loader(dataset: CropDataset, *, batch_size: int = 64, workers: int = 0) -> DataLoader[Batch]:
     """Batches of all rows in order, the last one smaller."""
+    return _loader(dataset, workers, batch_size=batch_size)
+
+
+def _loader(dataset: CropDataset, workers: int, **batches: Any) -> DataLoader[Batch]:
+    if workers:
+        import resight.data.pixel_loops  # noqa: F401 (else each worker of each epoch would load them)
     return DataLoader(
         dataset,
-        batch_size=batch_size,
         num_workers=workers,
-        collate_fn=collate,
-        pin_memory=_pin(),
+        collate_fn=_as_it_is,
+        pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),  # else the loader draws from the caller's stream
+        worker_init_fn=leave_signals_to_the_main_process,
+        **batches,
     )
 
 
-def _pin() -> bool:
-    return torch.cuda.is_available()
+def _as_it_is(batch: Any) -> Batch:
+    made: Batch = batch
+    return made

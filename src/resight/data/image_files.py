@@ -1,7 +1,8 @@
-"""Where the bytes of an image are: in a file of its own, or under a key of an LMDB.
+"""Where the bytes of an image are: in a file of its own, under a key of an LMDB, or inside a tar.
 
-An LMDB's image is written as the path of its data file, `#`, and the key: `lup/data.mdb#00_03_0012_00000007`. Such a
-path can stand wherever a manifest holds the path of an image; reading it needs the extra `lmdb`.
+An LMDB's image is written as the path of its data file, `#`, and the key: `lup/data.mdb#00_03_0012_00000007`; reading
+it needs the extra `lmdb`. A tar's is `pool/00003.tar#1536+8123/000031234.jpg`, see `resight.data.shards.members`. Such
+paths can stand wherever a manifest holds the path of an image.
 """
 
 import os
@@ -11,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from resight._optional import require
+from resight.data.shards.members import member_place, read_member
 
-LMDB_MARK = r"(?i)\.(?:mdb|lmdb)(#)"  # where the key of an image in an LMDB begins
-_DATA_FILE = re.compile(LMDB_MARK)
+INSIDE_MARK = r"(?i)\.(?:mdb|lmdb|tar)(#)"  # where the name of an image inside a file begins
+_DATA_FILE = re.compile(r"(?i)\.(?:mdb|lmdb)(#)")
 
 # LMDB allows one environment per file and process, and none may be used across a fork. So the workers of a loader open
 # their own: all are closed just before a fork, while nobody reads.
@@ -28,19 +30,22 @@ def read_image(path: str | os.PathLike[str]) -> bytes:
         OSError: if there is no such file or key (FileNotFoundError), or it cannot be read.
         MissingExtraError: for an image in an LMDB without the package `lmdb`.
     """
-    place = lmdb_place(path)
-    return Path(path).read_bytes() if place is None else _read_entry(*place)
+    return _read_inside(path) if is_inside(path) else Path(path).read_bytes()
 
 
 def has_image(path: str) -> bool:
-    """Whether there is such a file, or such a key in the LMDB."""
-    place = lmdb_place(path) if "#" in path else None
-    if place is None:
+    """Whether there is such a file, such a key in the LMDB, or such a member of the tar."""
+    if not is_inside(path):
         return os.path.isfile(path)  # noqa: PTH113 (five times as fast)
     try:
-        return bool(_read_entry(*place))
+        return bool(_read_inside(path))
     except OSError:
         return False
+
+
+def is_inside(path: str | os.PathLike[str]) -> bool:
+    """Whether the image is no file of its own, but lies in an LMDB or a tar."""
+    return "#" in os.fspath(path) and (lmdb_place(path) is not None or member_place(path) is not None)
 
 
 def lmdb_place(path: str | os.PathLike[str]) -> tuple[str, str] | None:
@@ -59,6 +64,15 @@ def lmdb_keys(data_file: Path) -> list[str]:
     with _lock, _transaction(str(data_file)) as transaction:
         keys = [bytes(key).decode("utf-8") for key in transaction.cursor().iternext(keys=True, values=False)]
     return [key for key in keys if not key.startswith("__")]
+
+
+def _read_inside(path: str | os.PathLike[str]) -> bytes:
+    entry, member = lmdb_place(path), member_place(path)
+    if entry is not None:
+        return _read_entry(*entry)
+    if member is not None:
+        return read_member(member)
+    raise FileNotFoundError(f"{path} leads into no LMDB and no tar")
 
 
 def _read_entry(data_file: str, key: str) -> bytes:

@@ -43,7 +43,10 @@ def join(sets: Mapping[str, Manifest], *, test: Collection[str] | None = None) -
             manifest = manifest.select(manifest.codes("split", ["query", "gallery"]) < 0)
         parts.append(_marked(manifest, name))
     joined = Manifest.concat(parts)
-    joined.require_valid()
+    try:
+        joined.require_valid()
+    except DataError as error:
+        raise DataError(f"join of {', '.join(sets)}: do two of them hold the same crop? {error}") from error
     return joined
 
 

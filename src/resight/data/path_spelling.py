@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from resight.data.image_files import LMDB_MARK
+from resight.data.image_files import INSIDE_MARK
 
 ABSOLUTE = r"^(/|\\|[A-Za-z]:[/\\])"
 _ODD = r"//|(^|/)\.\.?/"
@@ -14,7 +14,7 @@ _THERE_AND_BACK = r"(^|/)(?:[^/.][^/]*|\.[^/.][^/]*|\.\.[^/]+)/\.\./"
 def plain_paths(paths: pa.ChunkedArray) -> pa.ChunkedArray:
     """The paths without the parts that lead nowhere: `./`, doubled slashes, and `x/../` (also if x is a link).
 
-    Absolute paths and images in an LMDB stay as they are, and so does `../` at the front.
+    Absolute paths and images in an LMDB or a tar stay as they are, and so does `../` at the front.
 
     Args:
         paths: (N,) large text; null stays null.
@@ -23,7 +23,7 @@ def plain_paths(paths: pa.ChunkedArray) -> pa.ChunkedArray:
     suspect = pc.fill_null(pc.or_(pc.match_substring(paths, "./"), pc.match_substring(paths, "//")), False)
     if not pc.any(suspect).as_py():
         return paths
-    untouched = pc.or_(pc.match_substring_regex(paths, ABSOLUTE), pc.match_substring_regex(paths, LMDB_MARK))
+    untouched = pc.or_(pc.match_substring_regex(paths, ABSOLUTE), pc.match_substring_regex(paths, INSIDE_MARK))
     odd = pc.and_(suspect, pc.and_not(pc.match_substring_regex(paths, _ODD), untouched))
     odd = pc.fill_null(odd, False).combine_chunks()
     return pa.chunked_array([pc.replace_with_mask(paths.combine_chunks(), odd, _cleaned(paths.filter(odd)))])

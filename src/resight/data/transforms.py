@@ -1,11 +1,13 @@
 """From an RGB image to the network's input: the eval transform and the training augmentation.
 
-Both resize with Pillow (antialiased), bilinear for evaluation and bicubic for training, as the official code does.
-Chance comes from a generator that is passed in, so a crop's augmentation depends on nothing but its own seed.
+Both resize as Pillow does (antialiased, equal to the bit), bilinear for evaluation and bicubic for training, as the
+official code does. Pixels stay bytes until the last step, which flips, moves and normalises them in one go. Chance
+comes from a generator that is passed in, so a crop's augmentation depends on nothing but its own seed.
 """
 
 import math
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -21,14 +23,14 @@ Triple = tuple[float, float, float]
 EraseFill = Literal["noise", "mean"]
 IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
 IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
-_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_FILTERS = ("bilinear", "bicubic")
 
 
-def resize(image: Image.Image, size: Size, interpolation: Interpolation) -> Tensor:
-    """(3, height, width) uint8, from an RGB image.
+def resize(image: Image.Image | np.ndarray, size: Size, interpolation: Interpolation) -> Tensor:
+    """(3, height, width) uint8, from an RGB image: the pixels of Pillow 13, whatever Pillow is installed.
 
     Args:
-        image: RGB, of any size.
+        image: RGB, of any size; as an array (H, W, 3) uint8.
         size: (height, width) in pixels.
         interpolation: filter, antialiased where the image shrinks.
 
@@ -37,14 +39,42 @@ def resize(image: Image.Image, size: Size, interpolation: Interpolation) -> Tens
     """
     if interpolation not in _FILTERS:
         raise ValueError(f"interpolation must be one of {', '.join(_FILTERS)}, not {interpolation!r}")
-    resized = image.resize((size[1], size[0]), _FILTERS[interpolation])
-    return torch.from_numpy(np.array(resized)).permute(2, 0, 1).contiguous()
+    from resight.data.pixel_loops import resample  # imports numba
+
+    return torch.from_numpy(resample(np.ascontiguousarray(image), *size, interpolation == "bicubic"))
 
 
-def normalize(image: Tensor, mean: Triple, std: Triple) -> Tensor:
-    """(image / 255 - mean) / std per channel, float32, from (..., 3, H, W) uint8."""
-    center = torch.tensor(mean, device=image.device).view(3, 1, 1)
-    return (image.float() / 255 - center) / torch.tensor(std, device=image.device).view(3, 1, 1)
+def normalize(
+    image: Tensor,
+    mean: Triple,
+    std: Triple,
+    *,
+    flip: bool = False,
+    down: int = 0,
+    right: int = 0,
+    out: Tensor | None = None,
+) -> Tensor:
+    """(image / 255 - mean) / std per channel, float32, from (3, H, W) uint8.
+
+    Args:
+        image: on the CPU.
+        mean: per channel.
+        std: per channel.
+        flip: whether to mirror it first.
+        down: pixels to move it down (up, where negative), over black.
+        right: likewise to the right.
+        out: (3, H, W) float32, contiguous, to write to; None: a new one.
+    """
+    from resight.data.pixel_loops import normalize_moved  # imports numba
+
+    out = torch.empty(image.shape, dtype=torch.float32) if out is None else out
+    normalize_moved(image.contiguous().numpy(), *_channels(mean, std), flip, down, right, out.numpy())
+    return out
+
+
+@lru_cache(maxsize=16)
+def _channels(mean: Triple, std: Triple) -> tuple[np.ndarray, np.ndarray]:
+    return np.array(mean, dtype=np.float32), np.array(std, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -59,9 +89,9 @@ class EvalTransform:
     std: Triple = (0.5, 0.5, 0.5)
     interpolation: Interpolation = "bilinear"
 
-    def __call__(self, image: Image.Image) -> Tensor:
-        """(3, H, W) float32."""
-        return normalize(resize(image, self.image_size, self.interpolation), self.mean, self.std)
+    def __call__(self, image: Image.Image | np.ndarray, out: Tensor | None = None) -> Tensor:
+        """(3, H, W) float32, from an RGB image; `image` as `resize` takes it, `out` as `normalize` does."""
+        return normalize(resize(image, self.image_size, self.interpolation), self.mean, self.std, out=out)
 
     def to_json(self) -> dict[str, Any]:
         """Its fields, as plain values."""
@@ -109,32 +139,35 @@ class TrainTransform:
     hue: float = 0.0
     grey: float = 0.0
 
-    def prepare(self, image: Image.Image) -> Tensor:
+    def prepare(self, image: Image.Image | np.ndarray) -> Tensor:
         """The part without chance, (3, H, W) uint8: it may be kept and reused in every epoch."""
         return resize(image, self.image_size, self.interpolation)
 
-    def augment(self, image: Tensor, seed: int, shared_seed: int | None = None) -> Tensor:
+    def augment(self, image: Tensor, seed: int, shared_seed: int | None = None, out: Tensor | None = None) -> Tensor:
         """(3, H, W) float32, from a prepared image. The same for the same seeds.
 
         Args:
-            image: (3, H, W) uint8.
+            image: (3, H, W) uint8; stays as it is.
             seed: of this image.
             shared_seed: of its identity in the batch, for `flip_together`; None: `seed`.
+            out: see `normalize`.
         """
         chance = _Chance(seed)
         flips = chance if not self.flip_together or shared_seed is None else _Chance(shared_seed)
-        if flips.happens(self.flip):
-            image = image.flip(2)
+        flip, down, right = flips.happens(self.flip), 0, 0
         if any((self.zoom, self.aspect, self.rotation, self.translation)):
-            image = self._warp(image, chance)
-        if self.padding:
-            image = _random_shift(image, self.padding, chance)
-        if chance.happens(self.blur):
-            image = _lose_detail(image, chance.between(0.3, 0.8))
-        image = self._recolour(image, chance)
-        normal = normalize(image, self.mean, self.std)
+            image, flip = self._warp(image.flip(2) if flip else image, chance), False
+        if self.padding:  # a border, and a crop of the old size at a random place
+            down, right = (self.padding - chance.integer(0, 2 * self.padding) for _ in range(2))
+        if any((self.blur, self.brightness, self.contrast, self.saturation, self.hue, self.grey)):
+            image = _moved(image.flip(2) if flip else image, down, right)
+            flip, down, right = False, 0, 0
+            if chance.happens(self.blur):
+                image = _lose_detail(image, chance.between(0.3, 0.8))
+            image = self._recolour(image, chance)
+        normal = normalize(image, self.mean, self.std, flip=flip, down=down, right=right, out=out)
         if chance.happens(self.erase):
-            normal = _erase_rectangle(normal, self.erase_area, self.erase_fill, chance)
+            _erase_rectangle(normal, self.erase_area, self.erase_fill, chance)
         return normal
 
     def _warp(self, image: Tensor, chance: "_Chance") -> Tensor:
@@ -188,12 +221,9 @@ class _Chance:
         return int(torch.randint(low, high + 1, (), generator=self.generator))
 
 
-def _random_shift(image: Tensor, padding: int, chance: _Chance) -> Tensor:
-    """Black border all round, then a crop of the old size at a random place."""
-    height, width = image.shape[-2:]
-    padded = F.pad(image, (padding, padding, padding, padding))
-    top, left = chance.integer(0, 2 * padding), chance.integer(0, 2 * padding)
-    return padded[:, top : top + height, left : left + width]
+def _moved(image: Tensor, down: int, right: int) -> Tensor:
+    """The image moved by so many pixels, over black."""
+    return F.pad(image, (right, -right, down, -down))
 
 
 def _lose_detail(image: Tensor, share: float) -> Tensor:
@@ -204,8 +234,8 @@ def _lose_detail(image: Tensor, share: float) -> Tensor:
     return F.interpolate(smaller, (height, width), mode="bilinear")[0].round_().clamp_(0, 255).to(torch.uint8)
 
 
-def _erase_rectangle(image: Tensor, area: tuple[float, float], fill: EraseFill, chance: _Chance) -> Tensor:
-    """A copy with one rectangle erased; unchanged when none of the drawn rectangles fits.
+def _erase_rectangle(image: Tensor, area: tuple[float, float], fill: EraseFill, chance: _Chance) -> None:
+    """Erases one rectangle, in place; nothing where none of the drawn rectangles fits.
 
     `noise`: 10 draws, the aspect log-uniform in 0.3 .. 1 / 0.3, filled with Gaussian noise. `mean`: 100 draws, the
     aspect uniform there, filled with the ImageNet mean as it is, although the image is normalised already.
@@ -226,11 +256,9 @@ def _erase_rectangle(image: Tensor, area: tuple[float, float], fill: EraseFill, 
         rows, columns = round(math.sqrt(pixels * aspect)), round(math.sqrt(pixels / aspect))
         if rows < height and columns < width:
             top, left = chance.integer(0, height - rows), chance.integer(0, width - columns)
-            image = image.clone()
             if fill == "noise":
                 values = torch.randn(3, rows, columns, generator=chance.generator)
             else:
                 values = torch.tensor(IMAGENET_MEAN).view(3, 1, 1)
             image[:, top : top + rows, left : left + columns] = values
-            return image
-    return image
+            return

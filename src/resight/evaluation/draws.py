@@ -5,6 +5,7 @@ from resight.data.manifest import Manifest
 from resight.errors import DataError
 from resight.evaluation.evaluate import Array, evaluate
 from resight.evaluation.result import Report, average_reports
+from resight.functional.rerank import Rerank
 
 
 def evaluate_draws(
@@ -14,6 +15,7 @@ def evaluate_draws(
     metric: str = "squared_euclidean",
     cross_camera: bool = True,
     max_rank: int = 50,
+    rerank: Rerank | None = None,
 ) -> Report:
     """Evaluate each draw of the gallery, all other rows being queries, and report the mean.
 
@@ -23,6 +25,7 @@ def evaluate_draws(
         metric: as in `evaluate`; so are `cross_camera` and `max_rank`.
         cross_camera: as in `evaluate`.
         max_rank: as in `evaluate`.
+        rerank: as in `evaluate`; each draw is re-ranked on its own.
 
     Returns:
         The mean over the draws; the counts are sums, see `average_reports`.
@@ -43,6 +46,7 @@ def evaluate_draws(
                 metric=metric,
                 cross_camera=cross_camera,
                 max_rank=max_rank,
+                rerank=rerank,
             )
             for mask in masks
         ]

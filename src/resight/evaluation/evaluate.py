@@ -10,10 +10,15 @@ from torch import Tensor
 from resight.data.manifest import Manifest
 from resight.errors import DataError
 from resight.evaluation import metrics
+from resight.evaluation.distances import ranked_distances
 from resight.evaluation.protocol import matching
 from resight.evaluation.result import Report
 from resight.functional.distance import DISTANCES
-from resight.functional.ranking import MatchRanks, rank_matches, rank_matches_in_matrix
+from resight.functional.distance_blocks import MEMORY, query_slices, squared_lengths
+from resight.functional.matching import MatchRanks
+from resight.functional.rank_counter import RankCounter
+from resight.functional.ranking import rank_matches_in_matrix
+from resight.functional.rerank import Rerank
 
 Array: TypeAlias = npt.NDArray[np.floating] | Tensor
 
@@ -27,7 +32,8 @@ def evaluate(
     metric: str = "squared_euclidean",
     cross_camera: bool = True,
     max_rank: int = 50,
-    chunk: int = 256,
+    rerank: Rerank | None = None,
+    memory: int = MEMORY,
 ) -> Report:
     """How well the embeddings find the queries' identities in the gallery: mAP, CMC, mINP.
 
@@ -39,7 +45,10 @@ def evaluate(
         metric: "squared_euclidean" (official), "euclidean" or "cosine". For unit vectors all three rank alike.
         cross_camera: leave out gallery rows of the query's identity and camera, see `resight.evaluation.protocol`.
         max_rank: how many ranks of the CMC are kept.
-        chunk: queries at a time; bounds the memory, does not change the result.
+        rerank: settings of k-reciprocal re-ranking, such as `Rerank(k1=20, k2=6, weight=0.3)`; None: no re-ranking.
+            All rows take part as neighbours, also those left out of a query's ranking. Say so beside such numbers.
+        memory: bytes for distances beyond the embeddings. It bounds how many queries are looked at together and does
+            not change the result; one query's distances, 4 bytes for each gallery row, are held in any case.
 
     Returns:
         The report. Equal distances rank by gallery row. Queries without a match are skipped and counted.
@@ -51,8 +60,10 @@ def evaluate(
         raise DataError(f"evaluation: expected metric to be one of {', '.join(DISTANCES)}, came {metric!r}")
     codes = matching(query, gallery, cross_camera=cross_camera)
     query_vectors, gallery_vectors = checked_embeddings(query_embeddings, query, gallery_embeddings, gallery)
-    found = rank_matches(query_vectors, gallery_vectors, codes, distance=DISTANCES[metric], chunk=chunk)
-    return _report(found, gallery, max_rank=max_rank, cross_camera=cross_camera)
+    counter = RankCounter(codes)
+    for rows, block in ranked_distances(query_vectors, gallery_vectors, metric=metric, rerank=rerank, memory=memory):
+        counter.add(rows, block)
+    return _report(counter.result(), gallery, max_rank=max_rank, cross_camera=cross_camera)
 
 
 def evaluate_distance(
@@ -62,7 +73,7 @@ def evaluate_distance(
     *,
     cross_camera: bool = True,
     max_rank: int = 50,
-    chunk: int = 256,
+    memory: int = MEMORY,
 ) -> Report:
     """The same for distances that are given, such as re-ranked ones.
 
@@ -72,7 +83,7 @@ def evaluate_distance(
         gallery: G rows.
         cross_camera: as in `evaluate`.
         max_rank: as in `evaluate`.
-        chunk: as in `evaluate`.
+        memory: bytes of the matrix to look at a time.
 
     Raises:
         DataError: if the shape does not fit, a distance is NaN, a side is empty, or no query has a match.
@@ -84,12 +95,13 @@ def evaluate_distance(
             f"evaluation: expected distances of shape (queries, gallery) = ({len(query)}, {len(gallery)}), "
             f"came {tuple(matrix.shape)}"
         )
-    bad = torch.isnan(matrix).any(1).nonzero()
-    if len(bad):
-        row = int(bad[0])
-        raise DataError(f"evaluation: the distances of query row {row} ({query.image_path(row)}) hold NaN")
+    for rows in query_slices(len(query), matrix.shape[1] * matrix.element_size(), memory):
+        bad = torch.isnan(matrix[rows]).any(1).nonzero()
+        if len(bad):
+            row = rows.start + int(bad[0])
+            raise DataError(f"evaluation: the distances of query row {row} ({query.image_path(row)}) hold NaN")
     return _report(
-        rank_matches_in_matrix(matrix, codes, chunk=chunk), gallery, max_rank=max_rank, cross_camera=cross_camera
+        rank_matches_in_matrix(matrix, codes, memory=memory), gallery, max_rank=max_rank, cross_camera=cross_camera
     )
 
 
@@ -119,14 +131,26 @@ def _checked(name: str, vectors: Tensor, manifest: Manifest) -> Tensor:
         )
     if vectors.is_complex():
         raise DataError(f"evaluation: expected real {name} embeddings, came {vectors.dtype}")
-    bad = (~torch.isfinite(vectors).all(1)).nonzero()
+    squares = squared_lengths(vectors)
+    if not torch.isfinite(squares).all():
+        raise DataError(_why_not_finite(name, vectors, squares, manifest))
+    return vectors
+
+
+def _why_not_finite(name: str, vectors: Tensor, squares: Tensor, manifest: Manifest) -> str:
+    suspects = (~torch.isfinite(squares)).nonzero()[:, 0]
+    bad = suspects[~torch.isfinite(vectors[suspects]).all(1)]
     if len(bad):
         row = int(bad[0])
-        raise DataError(
+        return (
             f"evaluation: {len(bad):,} of {len(vectors):,} {name} embeddings hold NaN or infinity, the first is row "
             f"{row} ({manifest.image_path(row)}); look for diverged training or half-precision overflow in the model"
         )
-    return vectors
+    row = int(suspects[0])
+    return (
+        f"evaluation: the {name} embedding of row {row} ({manifest.image_path(row)}) is so long that its squared "
+        f"length is no {squares.dtype} any more; bring embeddings to length 1, or pass float64"
+    )
 
 
 def _report(found: MatchRanks, gallery: Manifest, *, max_rank: int, cross_camera: bool) -> Report:
@@ -149,5 +173,6 @@ def _report(found: MatchRanks, gallery: Manifest, *, max_rank: int, cross_camera
         num_valid=num_valid,
         num_skipped=num_query - num_valid,
         average_precision=precision,
+        first_rank=metrics.first_rank(found),
         chance_mean_ap=float(np.nanmean(metrics.chance_average_precision(found))),
     )

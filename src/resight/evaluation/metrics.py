@@ -38,6 +38,15 @@ def inverse_negative_penalty(found: MatchRanks) -> Floats:
     return _divided(counts, last_rank)
 
 
+def first_rank(found: MatchRanks) -> Floats:
+    """(Q,) rank of each query's first match, from 1; NaN where it has no match."""
+    ranks, counts = _as_numpy(found)
+    has_match = counts > 0
+    first = np.full(len(counts), np.nan)
+    first[has_match] = ranks[(np.cumsum(counts) - counts)[has_match]]
+    return first
+
+
 def cumulative_matches(found: MatchRanks, max_rank: int) -> Floats:
     """(max_rank,) fraction of the queries with a match that find one among their first 1, 2, .. max_rank rows.
 

@@ -21,7 +21,8 @@ import torch
 from resight.data.columns import BOX_COLUMNS, IMAGE
 from resight.data.manifest import Manifest
 from resight.errors import DataError
-from resight.functional.ranking import Matching
+from resight.functional.match_rows import match_rows
+from resight.functional.matching import Matching
 
 _Codes = npt.NDArray[np.int64]
 
@@ -61,21 +62,8 @@ def matched_queries(codes: Matching) -> npt.NDArray[np.bool_]:
     Args:
         codes: of `matching`.
     """
-    query_label, gallery_label = codes.query_label.numpy(), codes.gallery_label.numpy()
-    counts = codes.gallery_counts.numpy() & (gallery_label >= 0)
-    num_groups = int(max(codes.query_group.max(), codes.gallery_group.max())) + 1
-    query_pair = _paired(query_label, codes.query_group.numpy(), num_groups)
-    gallery_pair = _paired(gallery_label, codes.gallery_group.numpy(), num_groups)
-    own_group = counts & (gallery_pair >= 0)
-    matches = _occurrences(query_label, gallery_label[counts]) - _occurrences(query_pair, gallery_pair[own_group])
-    found: npt.NDArray[np.bool_] = (query_label >= 0) & (matches > 0)
+    found: npt.NDArray[np.bool_] = match_rows(codes).num_matches > 0
     return found
-
-
-def _occurrences(codes: _Codes, among: _Codes) -> _Codes:
-    """How often each code stands among others."""
-    ordered = np.sort(among)
-    return np.searchsorted(ordered, codes, side="right") - np.searchsorted(ordered, codes, side="left")
 
 
 def _check(query: Manifest, gallery: Manifest) -> None:

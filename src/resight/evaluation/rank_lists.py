@@ -5,17 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
+import numpy.typing as npt
 
 from resight.data.manifest import Manifest
-from resight.errors import DataError
 from resight.evaluation import metrics
-from resight.evaluation.evaluate import Array, checked_embeddings
-from resight.evaluation.protocol import matching
-from resight.evaluation.result import Report
-from resight.functional.distance import DISTANCES
-from resight.functional.ranking import Matching, match_masks, ordered_keys, rank_matches, sorted_rows
+from resight.evaluation.evaluate import Array
+from resight.evaluation.nearest import Nearest, nearest
+from resight.functional.rerank import Rerank
 
 Box = tuple[float, float, float, float]
 
@@ -69,6 +65,7 @@ def rank_lists(
     k: int = 10,
     metric: str = "squared_euclidean",
     cross_camera: bool = True,
+    rerank: Rerank | None = None,
 ) -> list[RankList]:
     """The first `k` hits of some queries.
 
@@ -81,6 +78,7 @@ def rank_lists(
         k: hits for each query; a list is shorter where fewer rows count.
         metric: as in `evaluate`.
         cross_camera: as in `evaluate`.
+        rerank: as in `evaluate`; the distances are then the re-ranked ones.
 
     Returns:
         One list for each of `rows`.
@@ -88,37 +86,42 @@ def rank_lists(
     Raises:
         DataError: as `evaluate`, except that queries without a match are fine; if a row lies outside the queries.
     """
-    if metric not in DISTANCES:
-        raise DataError(f"rank lists: expected metric to be one of {', '.join(DISTANCES)}, came {metric!r}")
-    outside = [row for row in rows if not 0 <= row < len(query)]
-    if outside:
-        raise DataError(f"rank lists: query rows go from 0 to {len(query) - 1}, came {outside[:5]}")
-    codes = matching(query, gallery, cross_camera=cross_camera)
-    queries, candidates = checked_embeddings(query_embeddings, query, gallery_embeddings, gallery)
-    queries, codes = queries[list(rows)], _of_queries(codes, list(rows)).to(queries.device)
-    if not rows:
-        return []
-    distance = DISTANCES[metric]
-    precision = metrics.average_precision(rank_matches(queries, candidates, codes, distance=distance, chunk=32))
-    lists = []
-    for i, row in enumerate(rows):
-        one = slice(i, i + 1)
-        hits = _hits(distance(queries[one], candidates), codes, one, gallery, k)
-        lists.append(RankList(crop(query, row), hits, float(precision[i]), row))
-    return lists
+    sides = (query_embeddings, query, gallery_embeddings, gallery)
+    found = nearest(*sides, rows=rows, k=k, metric=metric, cross_camera=cross_camera, rerank=rerank)
+    precision = metrics.average_precision(found.ranks)
+    return [
+        RankList(crop(query, row), _hits(found, i, gallery), float(precision[i]), row) for i, row in enumerate(rows)
+    ]
 
 
-def choose_rows(report: Report, *, num_hard: int = 6, num_others: int = 6, seed: int = 0) -> list[int]:
-    """Query rows worth looking at: those of the lowest average precision, then a random draw of the others.
+def choose_rows(
+    precision: npt.NDArray[np.float64],
+    *,
+    among: Sequence[int] | npt.NDArray[np.int64] | None = None,
+    num_worst: int = 6,
+    num_random: int = 6,
+    num_best: int = 6,
+    seed: int = 0,
+) -> dict[str, list[int]]:
+    """Query rows worth looking at, by why: `worst`, `random`, `best`.
 
-    Skipped queries are never chosen; fewer come back where there are fewer.
+    The random ones are drawn from all, so they are a fair sample, and one row may be chosen for two reasons. The draw
+    depends on which queries have a match and not on how precise they are: two models show the same ones.
+
+    Args:
+        precision: (Q,) average precision of each query; NaN, which is never chosen, where it has no match.
+        among: rows to choose from; None: all.
+        num_worst: how many of the lowest precision, the lowest first; fewer come back where there are fewer.
+        num_random: how many at random, in ascending order.
+        num_best: how many of the highest precision, the highest first.
+        seed: of the draw.
     """
-    precision = report.average_precision
-    order = np.argsort(precision, kind="stable")[: report.num_valid]  # NaN comes last
-    hard, others = order[:num_hard], order[num_hard:]
-    drawn = np.random.default_rng(seed).permutation(others)[:num_others]
-    chosen: list[int] = [*hard.tolist(), *np.sort(drawn).tolist()]
-    return chosen
+    rows = np.arange(len(precision)) if among is None else np.asarray(among, dtype=np.int64)
+    rows = rows[~np.isnan(precision[rows])]
+    drawn = np.random.default_rng(seed).permutation(len(rows))[:num_random]
+    worst = rows[np.argsort(precision[rows], kind="stable")][:num_worst]
+    best = rows[np.argsort(-precision[rows], kind="stable")][:num_best]
+    return {"worst": worst.tolist(), "random": np.sort(rows[drawn]).tolist(), "best": best.tolist()}
 
 
 def crop(manifest: Manifest, row: int) -> Crop:
@@ -126,33 +129,15 @@ def crop(manifest: Manifest, row: int) -> Crop:
     return Crop(manifest.image_path(row), _text(manifest, "pid", row), _text(manifest, "camid", row), manifest.box(row))
 
 
-def _hits(distances: Tensor, codes: Matching, rows: slice, gallery: Manifest, k: int) -> list[Hit]:
-    """Of one query: `distances` (1, G)."""
-    match, left_out = match_masks(codes, rows)
-    last = torch.iinfo(torch.int64).max
-    keys = sorted_rows(ordered_keys(distances).masked_fill(left_out, last))[0, :k]
-    best = (keys[keys != last] & 0xFFFFFFFF).tolist()  # the lower half of a key is the gallery row
+def _hits(found: Nearest, i: int, gallery: Manifest) -> list[Hit]:
     hits = []
-    for position, row in enumerate(best):
+    for position, row in enumerate(found.gallery_row[i].tolist()):
+        if row < 0:
+            break
         shown = crop(gallery, row)
-        hits.append(
-            Hit(
-                rank=position + 1,
-                distance=float(distances[0, row]),
-                pid=shown.pid,
-                camid=shown.camid,
-                path=shown.path,
-                match=bool(match[0, row]),
-                box=shown.box,
-                row=row,
-            )
-        )
+        distance, match = float(found.distance[i, position]), bool(found.match[i, position])
+        hits.append(Hit(position + 1, distance, shown.pid, shown.camid, shown.path, match, shown.box, row))
     return hits
-
-
-def _of_queries(codes: Matching, rows: list[int]) -> Matching:
-    chosen = torch.from_numpy(np.array(rows, dtype=np.int64))
-    return codes._replace(query_label=codes.query_label[chosen], query_group=codes.query_group[chosen])
 
 
 def _text(manifest: Manifest, column: str, row: int) -> str | None:

@@ -23,6 +23,7 @@ class Report:
     num_valid: int  # queries with a match; all means are over these
     num_skipped: int  # queries without one: num_query - num_valid
     average_precision: npt.NDArray[np.float64]  # (num_query,), NaN where skipped
+    first_rank: npt.NDArray[np.float64]  # (num_query,) whole numbers from 1, NaN where skipped
     chance_mean_ap: float  # expected mAP of a random order of the same gallery
 
     def rank(self, k: int) -> float:
@@ -51,7 +52,7 @@ class Report:
         return self.summary()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for `json.dumps`; a skipped query's average precision is None."""
+        """Plain values for `json.dumps`; a skipped query's average precision and first rank are None."""
         return {
             "mean_ap": self.mean_ap,
             "cmc": self.cmc.tolist(),
@@ -61,6 +62,7 @@ class Report:
             "num_valid": self.num_valid,
             "num_skipped": self.num_skipped,
             "average_precision": [None if math.isnan(value) else value for value in self.average_precision.tolist()],
+            "first_rank": [None if math.isnan(value) else int(value) for value in self.first_rank.tolist()],
             "chance_mean_ap": self.chance_mean_ap,
         }
 
@@ -75,7 +77,7 @@ class Report:
         if missing:
             raise DataError(f"Report.from_json: entries are missing: {', '.join(missing)}; came {', '.join(values)}")
         entries: dict[str, Any] = {name: values[name] for name in cls.__dataclass_fields__}
-        for name in ("cmc", "average_precision"):
+        for name in ("cmc", "average_precision", "first_rank"):
             entries[name] = np.array(entries[name], dtype=np.float64)  # None becomes NaN
         return cls(**entries)
 
@@ -83,7 +85,7 @@ class Report:
 def average_reports(reports: Sequence[Report]) -> Report:
     """The mean of several evaluations, each of the same weight: random galleries (VehicleID) or two directions.
 
-    mAP, mINP, chance and CMC are means over the reports; the counts are sums; the per-query precisions stand one
+    mAP, mINP, chance and CMC are means over the reports; the counts are sums; the per-query values stand one
     report after the other. CMC ends with the shortest one.
 
     Raises:
@@ -108,5 +110,6 @@ def average_reports(reports: Sequence[Report]) -> Report:
         num_valid=total("num_valid"),
         num_skipped=total("num_skipped"),
         average_precision=np.concatenate([report.average_precision for report in reports]),
+        first_rank=np.concatenate([report.first_rank for report in reports]),
         chance_mean_ap=mean("chance_mean_ap"),
     )

@@ -11,6 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+SMALLEST_SQUARE: Final = 1e-12
+"""Squared distances are raised to this before a root is taken: the root's gradient stays finite."""
+
 
 def squared_euclidean_distance(a: Tensor, b: Tensor) -> Tensor:
     """|a|^2 + |b|^2 - 2 ab for every pair: what the official evaluation ranks by.
@@ -51,7 +54,7 @@ def euclidean_distance(a: Tensor, b: Tensor) -> Tensor:
     Raises:
         ValueError: if the shapes do not fit.
     """
-    return squared_euclidean_distance(a, b).clamp(min=1e-12).sqrt()
+    return squared_euclidean_distance(a, b).clamp(min=SMALLEST_SQUARE).sqrt()
 
 
 def cosine_distance(a: Tensor, b: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ from resight._version import __version__
 from resight.data.transforms import EvalTransform
 from resight.errors import ModelFormatError
 from resight.files import whole_file
+from resight.functional.calibration import Calibration
+from resight.functional.rerank import Rerank
 from resight.models.registry import create_model
 from resight.models.reid import ReIDModel
 
@@ -25,13 +27,15 @@ WEIGHTS, CARD = "model.safetensors", "card.json"
 class EvaluationProtocol:
     """How a model was evaluated, so that it can be done again; `flip` is the card's own. See `resight.evaluation`.
 
-    both_directions: query against gallery and gallery against query, and the mean of the two.
+    both_directions: query against gallery and gallery against query, and the mean of the two. rerank: settings of
+    k-reciprocal re-ranking; None: none.
     """
 
     metric: str = "squared_euclidean"
     cross_camera: bool = True
     both_directions: bool = False
     max_rank: int = 50
+    rerank: Rerank | None = None
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ class ModelCard:
 
     name: of the model, for `create_model`. settings: its other arguments. transform: of images. cameras, views: the
     names behind the rows of its side-information table. flip: whether embeddings average an image and its mirror.
-    protocol: of its evaluation. metrics: numbers it reached. about: whatever its maker says (data, licence, limits,
-    recipe).
+    protocol: of its evaluation. calibration: what its distances mean ("same or not?"), once it was calibrated.
+    metrics: numbers it reached. about: whatever its maker says (data, licence, limits, recipe).
     """
 
     name: str
@@ -51,6 +55,7 @@ class ModelCard:
     views: tuple[str, ...] = ()
     flip: bool = False
     protocol: EvaluationProtocol = EvaluationProtocol()
+    calibration: Calibration | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
 
@@ -77,11 +82,22 @@ def write_model(folder: Path, model: nn.Module, card: ModelCard) -> None:
     """Stores weights and card; classifiers are left out, since no embedding depends on them.
 
     Each file is written beside its place and then moved there, the card last.
+
+    Raises:
+        OSError: if a file cannot be written, such as on a full disk; what was there before is kept.
     """
     state = {name: value.detach().contiguous().cpu() for name, value in model.state_dict().items()}
     state = {name: value for name, value in state.items() if ".classifier." not in name}
     with whole_file(folder / WEIGHTS) as temporary:
-        save_file(state, temporary)
+        try:
+            save_file(state, temporary)
+        except SafetensorError as error:  # what its writer makes of a full disk
+            raise OSError(f"{folder / WEIGHTS} could not be written ({error}); make room, then try again") from error
+    write_card(folder, card)
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Replaces the card of a stored model; its weights stay."""
     content = {"format_version": FORMAT_VERSION, "resight_version": __version__, **asdict(card)}
     with whole_file(folder / CARD) as temporary:
         temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
@@ -108,7 +124,7 @@ def read_card(folder: Path) -> ModelCard:
         )
     try:
         return _card(content)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ModelFormatError(f"{path} is not a model card that can be read: {error!r}") from error
 
 
@@ -122,9 +138,15 @@ def _card(content: Mapping[str, Any]) -> ModelCard:
         transform=EvalTransform(**transform),
         cameras=tuple(values["cameras"]),
         views=tuple(values["views"]),
-        protocol=EvaluationProtocol(**values.get("protocol", {})),  # older cards lack it
+        protocol=_protocol(values.get("protocol", {})),  # older cards lack it
+        calibration=None if values.get("calibration") is None else Calibration.from_json(values["calibration"]),
     )
     return ModelCard(**values)
+
+
+def _protocol(values: Mapping[str, Any]) -> EvaluationProtocol:
+    rerank = values.get("rerank")
+    return EvaluationProtocol(**{**values, "rerank": None if rerank is None else Rerank(**rerank)})
 
 
 def read_model(folder: Path) -> tuple[ReIDModel, ModelCard]:

@@ -164,6 +164,19 @@ def load(
     Raises:
         ModelFormatError: if there is no such model, or it cannot be read.
     """
+    folder = model_folder(name)
+    if folder is None:
+        folder = _download(str(name), revision)
+    model, card = read_model(folder)
+    return Embedder(model, card, device=device)
+
+
+def model_folder(name: str | PathLike[str]) -> Path | None:
+    """Where the stored model lies on this machine: the folder, or the `model` of a run folder; None: no folder here.
+
+    Raises:
+        ModelFormatError: if it is a file.
+    """
     folder = Path(name).expanduser()
     if folder.is_file():
         raise ModelFormatError(
@@ -171,11 +184,9 @@ def load(
             f"code becomes such a folder by: resight weights convert {folder} -o FOLDER -r RECIPE"
         )
     if not folder.is_dir():
-        folder = _download(str(name), revision)
-    elif not (folder / "card.json").is_file() and (folder / "model" / "card.json").is_file():
-        folder = folder / "model"
-    model, card = read_model(folder)
-    return Embedder(model, card, device=device)
+        return None
+    is_run = not (folder / "card.json").is_file() and (folder / "model" / "card.json").is_file()
+    return folder / "model" if is_run else folder
 
 
 def _require_positive(batch_size: int) -> None:

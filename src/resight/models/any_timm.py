@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from resight.models.encoder import TransReIDEncoder
 from resight.models.plain_vit import obstacles, use_overlap
 from resight.models.pooling import Pooling, use_gem
+from resight.models.probe import made_for, require_features
 from resight.models.settings import PATCH, VIT_ONLY, EncoderSettings
 
 _logger = logging.getLogger(__name__)
@@ -77,7 +78,9 @@ def create_timm_encoder(name: str, settings: EncoderSettings) -> TransReIDEncode
         hint = "a plain ViT with class token can, such as vit_base, or timm's vit_small_patch14_dinov2"
         settings.refuse(name, f"it has {', '.join(found)}; {hint}", *VIT_ONLY, "initial_weights")
         choose_pooling(name, net, settings.pooling)
-        return TimmEncoder(net)
+        encoder = TimmEncoder(net)
+        require_features(name, net, settings.image_size, encoder.dim)
+        return encoder
     settings.refuse(name, "nets of timm begin as timm does", "initial_weights")
     patch = net.patch_embed.patch_size[0]
     if settings.patch_size not in (PATCH, patch):
@@ -122,7 +125,7 @@ def _create_net(name: str, settings: EncoderSettings) -> Any:
         wanted |= {"pos_drop_rate": settings.dropout, "proj_drop_rate": settings.dropout}
     if settings.attention_dropout:
         wanted |= {"attn_drop_rate": settings.attention_dropout}
-    net, taken = _create_with_known(name, wanted)
+    net, taken = create_with_known(name, wanted)
     if not {"pos_drop_rate", "proj_drop_rate"} & taken:
         settings.refuse(name, "its layers have no such dropout", "dropout")
     if "attn_drop_rate" not in taken:
@@ -132,7 +135,7 @@ def _create_net(name: str, settings: EncoderSettings) -> Any:
     return net
 
 
-def _create_with_known(name: str, wanted: dict[str, Any]) -> tuple[Any, set[str]]:
+def create_with_known(name: str, wanted: dict[str, Any]) -> tuple[Any, set[str]]:
     """The net made with those arguments that its constructor knows, and their names."""
     arguments = dict(wanted)
     while True:
@@ -146,4 +149,5 @@ def _create_with_known(name: str, wanted: dict[str, Any]) -> tuple[Any, set[str]
         except (AssertionError, RuntimeError, ValueError) as error:
             height, width = wanted["img_size"]
             reason = str(error) or type(error).__name__
-            raise ValueError(f"timm cannot build {name} for images of {height}x{width}: {reason}") from error
+            advice = made_for(name)
+            raise ValueError(f"timm cannot build {name} for images of {height}x{width}{advice} ({reason})") from error

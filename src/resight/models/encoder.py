@@ -11,6 +11,7 @@ from resight.models.class_token import ClassTokenBranch
 from resight.models.plain_vit import LEADING_TOKENS, obstacles
 from resight.models.pooling import PatchPoolingBranch, Pooling
 from resight.models.side_information import SideInformation
+from resight.models.stochastic_depth import run_block
 
 
 class TransReIDEncoder(nn.Module):
@@ -111,9 +112,9 @@ class TransReIDEncoder(nn.Module):
         """(B, 1 + N, D): the tokens that enter the last block; rotary: `rotary()`."""
         for block in self.blocks:
             if self.gradient_checkpointing and torch.is_grad_enabled():
-                tokens = checkpoint(block, tokens, use_reentrant=False, **rotary)
+                tokens = checkpoint(run_block, block, tokens, use_reentrant=False, **rotary)
             else:
-                tokens = block(tokens, **rotary)
+                tokens = run_block(block, tokens, **rotary)
         return tokens
 
     def forward(self, images: Tensor, camera: Tensor | None = None, view: Tensor | None = None) -> Tensor:

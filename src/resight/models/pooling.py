@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from timm.layers.adaptive_avgmax_pool import FastAdaptiveAvgPool, SelectAdaptivePool2d
 from torch import Tensor, nn
 
@@ -14,7 +15,8 @@ def generalized_mean(
 ) -> Tensor:
     """(mean of values ** power) ** (1 / power) over some axes: between the average (1) and the maximum (infinity).
 
-    Values below 1e-6 count as 1e-6: only what is positive has powers and roots.
+    Values below 1e-6 count as 1e-6: only what is positive has powers and roots. Powers are taken in float32 or better,
+    since in half precision those of 1e-6 are 0, where the root has no gradient; the result has the type of the values.
 
     Args:
         values: of any shape.
@@ -24,7 +26,8 @@ def generalized_mean(
 
     Source: Radenovic et al. 2018, arXiv:1711.02512.
     """
-    return values.clamp(min=1e-6).pow(power).mean(dim, keepdim=keepdim).pow(1 / power)
+    precise = values.to(torch.promote_types(values.dtype, torch.float32))
+    return precise.clamp(min=1e-6).pow(power).mean(dim, keepdim=keepdim).pow(1 / power).to(values.dtype)
 
 
 class GeneralizedMean(nn.Module):

@@ -114,7 +114,15 @@ class ReIDModel(nn.Module):
             view: (B,) int, likewise.
             labels: (B,) int, 0..C-1, in training: what classifiers with a margin need. None: logits without margin.
         """
-        features = self.encoder(images, camera, view)  # (B, branches, D)
+        return self.head(self.encoder(images, camera, view), labels)
+
+    def head(self, features: Tensor, labels: Tensor | None = None) -> ReIDOutput:
+        """What follows the encoder: necks, classifiers and the embedding.
+
+        Args:
+            features: (B, branches, D), of the encoder.
+            labels: see `forward`.
+        """
         pairs = [neck(branch, labels) for neck, branch in zip(self.necks, features.unbind(1), strict=True)]
         neck_features = torch.stack([normed for normed, _ in pairs], dim=1)
         scores = [score for _, score in pairs if score is not None]

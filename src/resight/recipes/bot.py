@@ -7,6 +7,7 @@ Source: released code of Luo et al. 2019, arXiv:1906.08332.
 """
 
 from resight.data.transforms import IMAGENET_MEAN, IMAGENET_STD
+from resight.recipes.schema import TrainRecipe
 from resight.recipes.table import BuiltIn, Part, row
 from resight.recipes.transreid import DUKE, MARKET
 
@@ -41,18 +42,29 @@ ALL_TRICKS = Part(
         "schedule": {"warmup_epochs": 10, "warmup_factor": 0.01},
     },
 )
+IDENTITY_ALONE = Part(
+    "identity loss alone",
+    {
+        "sampler": {"name": "shuffle"},
+        "loss": {"triplet_weight": 0.0},
+        "schedule": {"milestones": (30, 55), "warmup_epochs": 5},
+    },
+)
 CENTER = Part("center loss", {"loss": {"center_weight": 0.0005, "center_lr": 0.5}})
+MARKET_ALONE = "released for Market-1501 alone; only the data set differs"
 
 
-def _row(name: str, data: Part, *parts: Part, note: str = "") -> BuiltIn:
+def _row(name: str, data: Part, *parts: Part, note: str = "") -> BuiltIn[TrainRecipe]:
     return row(name, f"BoT, {data.label}", data, RESNET50, COMMON, *parts, note=note)
 
 
-BOT: tuple[BuiltIn, ...] = (
+BOT: tuple[BuiltIn[TrainRecipe], ...] = (
     _row("market1501_bot_baseline", MARKET, NO_TRICKS),
+    _row("market1501_bot_softmax", MARKET, ALL_TRICKS, IDENTITY_ALONE),
     _row("market1501_bot", MARKET, ALL_TRICKS),
     _row("market1501_bot_center", MARKET, ALL_TRICKS, CENTER),
-    _row("dukemtmc_bot_baseline", DUKE, NO_TRICKS, note="released for Market-1501 alone; only the data set differs"),
+    _row("dukemtmc_bot_baseline", DUKE, NO_TRICKS, note=MARKET_ALONE),
+    _row("dukemtmc_bot_softmax", DUKE, ALL_TRICKS, IDENTITY_ALONE, note=MARKET_ALONE),
     _row("dukemtmc_bot", DUKE, ALL_TRICKS),
     _row("dukemtmc_bot_center", DUKE, ALL_TRICKS, CENTER),
 )

@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from resight.data.convert import CONVERTERS
 from resight.data.convert.options import convert
 from resight.data.dataset import Vocabulary
 from resight.data.manifest import Manifest
+from resight.data.pool_order import PoolSampler
+from resight.data.samplers import PKSampler
 from resight.data.table_files import SUFFIXES
 from resight.data.transforms import EvalTransform, TrainTransform
 from resight.errors import DataError, RecipeError
@@ -177,6 +180,21 @@ def build_task(recipe: TrainRecipe, model: ReIDModel) -> SupervisedTask:
         dim = model.encoder.dim
         centers = MovingCenters(model.num_classes, dim, weight=recipe.loss.center_weight, lr=recipe.loss.center_lr)
     return SupervisedTask(model, build_loss(recipe), centers, across_ranks=recipe.loss.across_ranks)
+
+
+def build_sampler(recipe: TrainRecipe, labels: np.ndarray, *, rank: int, world_size: int) -> PKSampler | PoolSampler:
+    """The batches of each epoch, of one process.
+
+    Args:
+        recipe: says how.
+        labels: (N,) training class of each row.
+        rank: of the process.
+        world_size: number of processes.
+    """
+    seed, p, k = recipe.train.seed, recipe.sampler.ids_per_batch, recipe.sampler.images_per_id
+    if recipe.sampler.name == "shuffle":
+        return PoolSampler(len(labels), batch_size=p * k, seed=seed, rank=rank, world_size=world_size)
+    return PKSampler(labels, ids_per_batch=p, images_per_id=k, seed=seed, rank=rank, world_size=world_size)
 
 
 def build_group_rule(recipe: TrainRecipe) -> GroupRule:

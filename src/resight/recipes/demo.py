@@ -22,7 +22,7 @@ def demo_baseline() -> TrainRecipe:
     """
     return TrainRecipe(
         title="Synthetic people, small ViT from scratch, baseline",
-        data=DataSection(format="market1501", keep=True),
+        data=DataSection(format="market1501", cache=1.0),
         model=ModelSection(name="vit_nano", image_size=(128, 64), initial_weights="structured"),
         sampler=SamplerSection(ids_per_batch=8, images_per_id=4),
         loss=LossSection(triplet_weight=0.3, contrastive_weight=1.0),
@@ -48,7 +48,7 @@ def demo_transreid() -> TrainRecipe:
     return update(demo_baseline(), {"title": "Synthetic people, TransReID (JPM + SIE)", "model": changes})
 
 
-DEMO: tuple[BuiltIn, ...] = (
+DEMO: tuple[BuiltIn[TrainRecipe], ...] = (
     BuiltIn("demo_baseline", "Synthetic people", demo_baseline),
     BuiltIn("demo_jpm", "Synthetic people", demo_jpm),
     BuiltIn("demo_sie", "Synthetic people", demo_sie),

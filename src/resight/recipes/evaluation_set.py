@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ from resight.data.draws import gallery_masks
 from resight.data.join import COLUMN as DATASET
 from resight.data.manifest import Manifest
 from resight.errors import DataError
-from resight.evaluation import Report, average_reports, evaluate, evaluate_draws
+from resight.evaluation import Report, average_reports, evaluate, evaluate_draws, multi_query
+from resight.functional.rerank import Rerank
 from resight.inference import Embedder, EvaluationProtocol, embed_in_shards
 from resight.models.weights import WeightReport
 from resight.recipes.schema import DataSection, EvaluateSection, TrainRecipe
+from resight.train import PrecisionChoice
 
 _logger = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ class Listener:
     """Whom to tell while a recipe runs; a progress bar listens here.
 
     on_step: (epoch, step, steps of the epoch, mean loss). on_row: a finished epoch. on_stage: what happens next.
-    on_embed: (images done, images in all). on_start: weights were loaded to start from.
+    on_embed: (images done, images in all). on_start: weights were loaded to start from. on_precision: it was measured.
     """
 
     on_step: Callable[[int, int, int, float], None] = field(default=lambda epoch, step, steps, loss: None)
@@ -33,6 +35,7 @@ class Listener:
     on_stage: Callable[[str], None] = field(default=lambda stage: None)
     on_embed: Callable[[int, int], None] = field(default=lambda done, total: None)
     on_start: Callable[[WeightReport], None] = field(default=lambda report: None)
+    on_precision: Callable[[PrecisionChoice], None] = field(default=lambda choice: None)
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,23 @@ class EvaluationSet:
 
         return embed(self.query, 0), embed(self.gallery, len(self.query))
 
+    def check_multi_query(self) -> None:
+        """Whether `merge_queries` makes sense.
+
+        Raises:
+            DataError: if the test is not across cameras, from the queries to one gallery: answers would be given away.
+        """
+        if not self.section.cross_camera or self.both_directions or gallery_masks(self.rows()):
+            raise DataError(
+                "--multi-query averages gallery rows of the query's own camera, so it needs an evaluation across "
+                "cameras, in one direction and of a fixed gallery; leave it out, or pass --cross-camera --one-direction"
+            )
+
+    def merge_queries(self, query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+        """Query embeddings of several images each, see `resight.evaluation.multi_query`."""
+        merged: np.ndarray = multi_query(query, self.query, gallery, self.gallery).numpy()
+        return merged
+
     def report(self, query: np.ndarray, gallery: np.ndarray) -> Report:
         """The metrics of embeddings; the mean of the draws or of both directions where the data asks for it."""
         rows = self.rows()
@@ -92,6 +112,7 @@ class EvaluationSet:
                 metric=self.section.metric,
                 cross_camera=self.section.cross_camera,
                 max_rank=self.section.max_rank,
+                rerank=rerank_of(self.section),
             )
         forward = self._evaluate(query, self.query, gallery, self.gallery)
         if not self.both_directions:
@@ -125,13 +146,25 @@ class EvaluationSet:
             metric=self.section.metric,
             cross_camera=self.section.cross_camera,
             max_rank=self.section.max_rank,
+            rerank=rerank_of(self.section),
         )
 
 
 def protocol_of(recipe: TrainRecipe) -> EvaluationProtocol:
     """What a model card keeps of a recipe's evaluation."""
     section = recipe.evaluate
-    return EvaluationProtocol(section.metric, section.cross_camera, recipe.data.both_directions, section.max_rank)
+    return EvaluationProtocol(
+        metric=section.metric,
+        cross_camera=section.cross_camera,
+        both_directions=recipe.data.both_directions,
+        max_rank=section.max_rank,
+        rerank=rerank_of(section),
+    )
+
+
+def rerank_of(section: EvaluateSection) -> Rerank | None:
+    """The settings of the re-ranking, if there is any."""
+    return None if section.rerank is None else Rerank(**section.rerank.model_dump())
 
 
 def section_of(protocol: EvaluationProtocol, *, flip: bool, batch_size: int) -> EvaluateSection:
@@ -140,7 +173,8 @@ def section_of(protocol: EvaluationProtocol, *, flip: bool, batch_size: int) -> 
     Raises:
         DataError: if the protocol, which is a card's, has an impossible value.
     """
-    values = {"metric": protocol.metric, "cross_camera": protocol.cross_camera, "max_rank": protocol.max_rank}
+    values = asdict(protocol)
+    del values["both_directions"]  # the section of the data has it
     try:
         return EvaluateSection.model_validate({**values, "flip": flip, "batch_size": batch_size})
     except ValidationError as error:

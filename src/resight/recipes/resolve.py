@@ -7,33 +7,39 @@ line overrides with `key=value`.
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from resight.errors import RecipeError
-from resight.recipes.schema import TrainRecipe
+from resight.recipes.schema import Recipe, TrainRecipe
 from resight.recipes.yaml_text import parse_yaml
 
 Nested = dict[str, Any]
+R = TypeVar("R", bound=Recipe)
 
 
-def load_recipe(source: str, overrides: Iterable[str] = ()) -> TrainRecipe:
+@overload
+def load_recipe(source: str, overrides: Iterable[str] = ()) -> TrainRecipe: ...
+@overload
+def load_recipe(source: str, overrides: Iterable[str] = (), *, schema: type[R]) -> R: ...
+def load_recipe(source: str, overrides: Iterable[str] = (), *, schema: type[Recipe] = TrainRecipe) -> Recipe:
     """The recipe of that name, or in that YAML file, with overrides applied.
 
     Args:
         source: a name that `resight recipes` lists, or a path that ends in .yaml or .yml.
         overrides: `section.key=value`, the value in YAML (`true`, `0.01`, `[256, 128]`, `null`).
+        schema: of the recipe: supervised training, or pre-training.
 
     Raises:
         RecipeError: for an unknown name, key or value; near names are given.
     """
-    recipe = _from_file(Path(source)) if _is_file(source) else _built_in(source)
-    return update(recipe, parse_overrides(overrides))
+    recipe = _from_file(Path(source), schema) if _is_file(source) else _built_in(source, schema)
+    return update(recipe, parse_overrides(overrides, schema))
 
 
-def update(recipe: TrainRecipe, changes: Mapping[str, Any]) -> TrainRecipe:
+def update(recipe: R, changes: Mapping[str, Any]) -> R:
     """A recipe with some values changed.
 
     Args:
@@ -43,16 +49,17 @@ def update(recipe: TrainRecipe, changes: Mapping[str, Any]) -> TrainRecipe:
     Raises:
         RecipeError: for an unknown key or an impossible value.
     """
-    check_keys(changes)
+    schema = type(recipe)
+    check_keys(changes, schema)
     try:
-        return TrainRecipe.model_validate(merge(recipe.model_dump(), changes))
+        return schema.model_validate(merge(recipe.model_dump(), changes))
     except ValidationError as error:
         lines = [": ".join(filter(None, (".".join(map(str, item["loc"])), _explain(item)))) for item in error.errors()]
         raise RecipeError("the recipe has impossible values\n  " + "\n  ".join(lines)) from error
 
 
-def parse_overrides(overrides: Iterable[str]) -> Nested:
-    """`["model.stride=12"]` as `{"model": {"stride": 12}}`.
+def parse_overrides(overrides: Iterable[str], schema: type[Recipe] = TrainRecipe) -> Nested:
+    """`["model.stride=12"]` as `{"model": {"stride": 12}}`, for a recipe of that schema.
 
     Raises:
         RecipeError: if one is not of the form key=value.
@@ -69,7 +76,7 @@ def parse_overrides(overrides: Iterable[str]) -> Nested:
         nested: Any = parsed
         for part in reversed(key.split(".")):
             nested = {part: nested}
-        check_keys(nested)
+        check_keys(nested, schema)
         result = merge(result, nested)
     return result
 
@@ -96,8 +103,8 @@ def differences(base: Mapping[str, Any], changed: Mapping[str, Any]) -> Nested:
     return result
 
 
-def known_keys(model: type[BaseModel] = TrainRecipe, prefix: str = "") -> list[str]:
-    """All dotted keys of a recipe."""
+def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """All dotted keys of a recipe or section."""
     keys = []
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
@@ -107,15 +114,15 @@ def known_keys(model: type[BaseModel] = TrainRecipe, prefix: str = "") -> list[s
     return keys
 
 
-def check_keys(changes: Mapping[str, Any], prefix: str = "") -> None:
-    """Raises RecipeError for the first key that no recipe has, naming the near ones."""
-    keys = known_keys()
+def check_keys(changes: Mapping[str, Any], schema: type[Recipe], prefix: str = "") -> None:
+    """Raises RecipeError for the first key that no recipe of the schema has, naming the near ones."""
+    keys = known_keys(schema)
     for name, value in changes.items():
         key = f"{prefix}{name}"
         if any(known.startswith(f"{key}.") for known in keys):
             if not isinstance(value, Mapping):
                 raise RecipeError(f"{key} is a section, not a value; it has {_below(key, keys)}")
-            check_keys(value, f"{key}.")
+            check_keys(value, schema, f"{key}.")
         elif key not in keys:
             while isinstance(value, Mapping) and value:  # down to a value: its name says more than its section's
                 last, value = next(iter(value.items()))
@@ -127,7 +134,7 @@ def _is_file(source: str) -> bool:
     return source.endswith((".yaml", ".yml"))
 
 
-def _from_file(path: Path, above: tuple[Path, ...] = ()) -> TrainRecipe:
+def _from_file(path: Path, schema: type[R], above: tuple[Path, ...] = ()) -> R:
     """The recipe in a file; `above` are the files that lead to it by their `base`."""
     try:
         content = parse_yaml(path.read_text(encoding="utf-8"))
@@ -138,36 +145,42 @@ def _from_file(path: Path, above: tuple[Path, ...] = ()) -> TrainRecipe:
     if not isinstance(content, dict):
         raise RecipeError(f"{path}: expected a mapping of sections (model:, train:, ...), got {type(content).__name__}")
     base = content.pop("base", None)
-    sections = {key.partition(".")[0] for key in known_keys() if "." in key}
+    sections = {key.partition(".")[0] for key in known_keys(schema) if "." in key}
     changes = {key: {} if value is None and key in sections else value for key, value in content.items()}
     try:
-        return update(_base(base, (*above, path)), changes)
+        return update(_base(base, schema, (*above, path)), changes)
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from error
 
 
-def _base(base: object, files: tuple[Path, ...]) -> TrainRecipe:
+def _base(base: object, schema: type[R], files: tuple[Path, ...]) -> R:
     """What the last of `files` starts from: the defaults, a built-in recipe, or a file whose path is relative to it."""
     if base is None:
-        return TrainRecipe()
+        return schema()
     if not _is_file(str(base)):
-        return _built_in(str(base))
+        return _built_in(str(base), schema)
     path = files[-1].parent / Path(str(base)).expanduser()
     if path.resolve() in [file.resolve() for file in files]:
         raise RecipeError(f"base: {base} leads back to {path}; a recipe cannot start from itself")
-    return _from_file(path, files)
+    return _from_file(path, schema, files)
 
 
-def _built_in(name: str) -> TrainRecipe:
-    from resight.recipes import RECIPES
+def _built_in(name: str, schema: type[R]) -> R:
+    from resight.recipes import ALL_RECIPES
 
-    if name not in RECIPES:
-        near = difflib.get_close_matches(name, RECIPES, n=3, cutoff=0.4)
+    recipe = ALL_RECIPES[name]() if name in ALL_RECIPES else None
+    if recipe is not None and not isinstance(recipe, schema):
+        raise RecipeError(
+            f"{name} is a recipe of `resight {recipe.command}`; expected one of `resight {schema.command}`"
+        )
+    if recipe is None:
+        names = [known for known, made in ALL_RECIPES.items() if isinstance(made(), schema)]
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else "`resight recipes` lists them."
         raise RecipeError(
             f"there is no recipe named {name!r}; {hint} A recipe of your own is a file that ends in .yaml"
         )
-    return RECIPES[name]()
+    return recipe
 
 
 def _nearest(key: str, keys: list[str]) -> str:

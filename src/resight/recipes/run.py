@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from resight.data.crop_cache import open_crop_cache
 from resight.data.dataset import CropDataset, SeededBatches, Vocabulary, train_loader
 from resight.data.manifest import Manifest
-from resight.data.samplers import PKSampler
 from resight.errors import DataError, ResightError
 from resight.evaluation import Report
 from resight.inference import Embedder, ModelCard, write_model
@@ -23,10 +23,19 @@ from resight.recipes import build
 from resight.recipes.evaluation_check import check_evaluation
 from resight.recipes.evaluation_set import EvaluationSet, Listener, protocol_of, report_json, report_numbers
 from resight.recipes.schema import TrainRecipe
-from resight.train import Hooks, RunFolder, SupervisedTask, Trainer, create_optimizer, hold_folder, parameter_groups
+from resight.train import (
+    Hooks,
+    PrecisionChoice,
+    RunFolder,
+    SupervisedTask,
+    Trainer,
+    create_optimizer,
+    hold_folder,
+    parameter_groups,
+)
 
 FREE = (
-    *("title", "data.source", "data.workers", "data.keep", "evaluate"),
+    *("title", "data.source", "data.workers", "data.cache", "evaluate"),
     *("train.save_every", "train.save_steps", "train.evaluate_every"),
 )
 """What a resumed run may change, since no weight depends on it."""
@@ -119,7 +128,11 @@ def _fit(
         run.log(row)
         listener.on_row(row)
 
-    trainer.hooks = Hooks(on_row=on_row, on_step=listener.on_step, evaluate=evaluate)
+    def on_precision(choice: PrecisionChoice) -> None:
+        run.write_precision(choice.to_json())
+        listener.on_precision(choice)
+
+    trainer.hooks = Hooks(on_row=on_row, on_step=listener.on_step, evaluate=evaluate, on_precision=on_precision)
     listener.on_stage("training")
     try:
         return trainer.fit()
@@ -207,15 +220,8 @@ def _trainer(
         checkpoint=checkpoint,
     )
     rank, world_size = trainer.accelerator.process_index, trainer.accelerator.num_processes
-    dataset = CropDataset(rows, build.build_train_transform(recipe), vocabulary, keep=recipe.data.keep)
-    sampler = PKSampler(
-        dataset.labels,
-        ids_per_batch=recipe.sampler.ids_per_batch,
-        images_per_id=recipe.sampler.images_per_id,
-        seed=recipe.train.seed,
-        rank=rank,
-        world_size=world_size,
-    )
+    dataset = _training_set(recipe, rows, vocabulary)
+    sampler = build.build_sampler(recipe, dataset.labels, rank=rank, world_size=world_size)
 
     def batches(epoch: int, start: int) -> Any:
         plan = SeededBatches(sampler.epoch(epoch), seed=recipe.train.seed, epoch=epoch, start=start, rank=rank)
@@ -223,6 +229,13 @@ def _trainer(
 
     trainer.batches = batches
     return trainer
+
+
+def _training_set(recipe: TrainRecipe, rows: Manifest, vocabulary: Vocabulary) -> CropDataset:
+    transform, decoder, cache = build.build_train_transform(recipe), recipe.data.decoder, None
+    if recipe.data.cache:
+        cache = open_crop_cache(rows, transform, decoder, limit=recipe.data.cache * 2**30)
+    return CropDataset(rows, transform, vocabulary, decoder=decoder, cache=cache)
 
 
 def _card(recipe: TrainRecipe, vocabulary: Vocabulary, parameters: int) -> ModelCard:

@@ -3,11 +3,14 @@
 The defaults are those of the released TransReID code, ViT-B/16 at 256x128.
 """
 
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field, model_validator
+
+from resight.functional.rerank import RERANK_PRESETS
 
 Pixels = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -26,7 +29,8 @@ class DataSection(Section):
     source: a manifest (.parquet, .csv), or a folder that `format` names a converter for. format: name of the
     converter; None: a manifest. options: of that converter (`resight data formats`). both_directions: evaluate query
     against gallery and gallery against query, and report the mean (for two-camera sets). workers: processes that load
-    images. keep: hold resized training crops in memory, which only works without such processes.
+    images. decoder: `turbo` decodes JPEG files of training in half the time, with the extra `fast`. cache: GiB on disk
+    that the resized training crops of all sets may take together, kept for all workers and later runs; 0: none.
     """
 
     source: Path | None = None
@@ -34,13 +38,8 @@ class DataSection(Section):
     options: dict[str, bool | int | str] = Field(default_factory=dict)
     both_directions: bool = False
     workers: int = Field(0, ge=0)
-    keep: bool = False
-
-    @model_validator(mode="after")
-    def _keep_in_one_process(self) -> "DataSection":
-        if self.keep and self.workers:
-            raise ValueError("keep=true needs workers=0: worker processes forget what they kept after each epoch")
-        return self
+    decoder: Literal["pillow", "turbo"] = "pillow"
+    cache: float = Field(0.0, ge=0)
 
 
 class ModelSection(Section):
@@ -107,8 +106,12 @@ class AugmentSection(Section):
 
 
 class SamplerSection(Section):
-    """P identities, K images of each, for one process."""
+    """P identities, K images of each, for one process.
 
+    name: `pk`, or `shuffle`: every image once in random order, P * K at a time; for the identity loss alone.
+    """
+
+    name: Literal["pk", "shuffle"] = "pk"
     ids_per_batch: int = Field(16, ge=2)
     images_per_id: int = Field(4, ge=1)
 
@@ -176,8 +179,9 @@ class TrainSection(Section):
 
     epochs: int = Field(120, ge=1)
     seed: int = Field(1234, ge=0, lt=2**63)
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
     accumulation: int = Field(1, ge=1)
+    mining: Literal["batch", "joined"] = "batch"
     clip_norm: float | None = Field(None, gt=0)
     average_decay: float | None = Field(None, ge=0, lt=1)
     compile: bool = False
@@ -186,21 +190,56 @@ class TrainSection(Section):
     save_steps: int = Field(0, ge=0)
     evaluate_every: int = Field(0, ge=0)
 
+    @model_validator(mode="after")
+    def _something_to_join(self) -> "TrainSection":
+        if self.mining == "joined" and self.accumulation == 1:
+            raise ValueError("mining=joined joins the batches of an optimiser step; set accumulation to 2 or more")
+        return self
+
+
+class RerankSection(Section):
+    """k-reciprocal re-ranking, see `resight.functional.Rerank`; in a recipe also the name of an official setting."""
+
+    k1: int = Field(20, ge=1)
+    k2: int = Field(6, ge=1)
+    weight: Share = 0.3
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        if isinstance(value, str) and value in RERANK_PRESETS:
+            return asdict(RERANK_PRESETS[value])
+        if isinstance(value, (RerankSection, dict)):
+            return value
+        names = ", ".join(RERANK_PRESETS)
+        raise ValueError(f"expected null, one of {names}, or values such as {{k1: 20, k2: 6}}, got {value!r}")
+
 
 class EvaluateSection(Section):
-    """The protocol; see `resight.evaluation.evaluate`. flip: average embeddings with those of the mirrored images."""
+    """The protocol; see `resight.evaluation.evaluate`. flip: average embeddings with those of the mirrored images.
+
+    rerank: k-reciprocal re-ranking; null: none, `paper` or `transreid_ssl`: 20, 6, 0.3, `transreid`: 50, 15, 0.3.
+    """
 
     metric: Literal["squared_euclidean", "euclidean", "cosine"] = "squared_euclidean"
     cross_camera: bool = True
     flip: bool = False
     max_rank: int = Field(50, ge=1)
+    rerank: RerankSection | None = None
     batch_size: int = Field(256, ge=1)
 
 
-class TrainRecipe(Section):
-    """All settings of a supervised run. `title` says in one line what it is."""
+class Recipe(Section):
+    """All settings of a run. `title` says in one line what it is; `command` runs it: `resight COMMAND`."""
 
+    command: ClassVar[str]
     title: str = ""
+
+
+class TrainRecipe(Recipe):
+    """All settings of a supervised run."""
+
+    command: ClassVar[str] = "train"
     data: DataSection = DataSection()
     model: ModelSection = ModelSection()
     augment: AugmentSection = AugmentSection()
@@ -210,6 +249,15 @@ class TrainRecipe(Section):
     schedule: ScheduleSection = ScheduleSection()
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
+
+    @model_validator(mode="after")
+    def _identities_for_mining(self) -> "TrainRecipe":
+        if self.sampler.name == "shuffle" and (self.loss.triplet_weight or self.loss.contrastive_weight):
+            raise ValueError(
+                "sampler.name=shuffle draws images, not identities, so there is nothing to mine; set "
+                "loss.triplet_weight=0 and loss.contrastive_weight=0, or sampler.name=pk"
+            )
+        return self
 
     @model_validator(mode="after")
     def _positives_for_contrast(self) -> "TrainRecipe":

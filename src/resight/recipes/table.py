@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from resight.recipes.resolve import Nested, merge, update
-from resight.recipes.schema import TrainRecipe
+from resight.recipes.schema import Recipe, TrainRecipe
+
+R = TypeVar("R", bound=Recipe, covariant=True)
+Made = TypeVar("Made", bound=Recipe)
 
 
 @dataclass(frozen=True)
-class BuiltIn:
+class BuiltIn(Generic[R]):
     """A recipe that comes with resight; call it to get the recipe.
 
     name: under which `load_recipe` finds it. group: heading that lists show it under. make: gives the recipe. weights:
@@ -19,11 +22,11 @@ class BuiltIn:
 
     name: str
     group: str
-    make: Callable[[], TrainRecipe]
+    make: Callable[[], R]
     weights: str = ""
     note: str = ""
 
-    def __call__(self) -> TrainRecipe:
+    def __call__(self) -> R:
         return self.make()
 
 
@@ -39,7 +42,7 @@ class Part:
     weights: str = ""
 
 
-def row(name: str, group: str, *parts: Part, note: str = "") -> BuiltIn:
+def row(name: str, group: str, *parts: Part, note: str = "") -> BuiltIn[TrainRecipe]:
     """The recipe of those parts, over the defaults.
 
     Args:
@@ -49,11 +52,12 @@ def row(name: str, group: str, *parts: Part, note: str = "") -> BuiltIn:
         note: see `BuiltIn`.
     """
     weights = [part.weights for part in parts if part.weights]
-    return BuiltIn(name, group, lambda: _assemble(parts), weights[-1] if weights else "", note)
+    return BuiltIn(name, group, lambda: assemble(TrainRecipe(), parts), weights[-1] if weights else "", note)
 
 
-def _assemble(parts: tuple[Part, ...]) -> TrainRecipe:
+def assemble(start: Made, parts: tuple[Part, ...]) -> Made:
+    """The recipe with the parts laid over it; its title is made of their labels."""
     changes: Nested = {"title": ", ".join(part.label for part in parts if part.label)}
     for part in parts:
         changes = merge(changes, part.changes)
-    return update(TrainRecipe(), changes)
+    return update(start, changes)

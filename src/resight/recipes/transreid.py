@@ -8,6 +8,7 @@ Source: released configurations of He et al. 2021, arXiv:2102.04378.
 """
 
 from resight.data.transforms import IMAGENET_MEAN, IMAGENET_STD
+from resight.recipes.schema import TrainRecipe
 from resight.recipes.table import BuiltIn, Part, row
 
 HALF_PRECISION = Part("", {"train": {"precision": "fp16"}})
@@ -48,14 +49,14 @@ def four_processes(ids_per_batch: int) -> Part:
     return Part(label, {"sampler": {"ids_per_batch": ids_per_batch, "images_per_id": 4}})
 
 
-def _row(name: str, data: Part, net: Part, *parts: Part, note: str = "") -> BuiltIn:
+def _row(name: str, data: Part, net: Part, *parts: Part, note: str = "") -> BuiltIn[TrainRecipe]:
     return row(name, f"TransReID, {data.label}", data, net, HALF_PRECISION, *parts, note=note)
 
 
 _NO_VIEW = "the paper's number has the view SIE; the released code has no SIE on VehicleID"
 
 # fmt: off
-TRANSREID: tuple[BuiltIn, ...] = (
+TRANSREID: tuple[BuiltIn[TrainRecipe], ...] = (
     _row("market1501_baseline",                MARKET, VIT_B),
     _row("market1501_sie",                     MARKET, VIT_B, CAMERA),
     _row("market1501_jpm",                     MARKET, VIT_B, JPM),

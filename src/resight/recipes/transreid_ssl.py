@@ -6,6 +6,7 @@ in the clock: epoch e has the rate of t = e - 1.
 Source: released configurations of Luo et al. 2021, arXiv:2111.12084.
 """
 
+from resight.recipes.schema import TrainRecipe
 from resight.recipes.table import BuiltIn, Part, row
 from resight.recipes.transreid import HALF_PRECISION, MARKET, MSMT17, TALL, VIT_B, four_processes
 
@@ -21,7 +22,7 @@ def gentle(lr: float) -> Part:
     return Part("", {"optimizer": {"lr": lr}, "schedule": {"warmup_epochs": 20}})
 
 
-def _row(name: str, data: Part, net: Part, *parts: Part, note: str = "") -> BuiltIn:
+def _row(name: str, data: Part, net: Part, *parts: Part, note: str = "") -> BuiltIn[TrainRecipe]:
     return row(name, f"TransReID-SSL, {data.label}", data, net, CLOCK, HALF_PRECISION, *parts, note=note)
 
 
@@ -29,7 +30,7 @@ _DDP = "the authors say that training on 4 GPUs may lose 0.1 to 0.2 mAP"
 _BASE = "256x128, although the released file names its output folder 384"
 
 # fmt: off
-TRANSREID_SSL: tuple[BuiltIn, ...] = (
+TRANSREID_SSL: tuple[BuiltIn[TrainRecipe], ...] = (
     _row("market1501_ssl_vit_small",           MARKET, VIT_S, gentle(0.0004)),
     _row("market1501_ssl_vit_small_ics",       MARKET, VIT_S_ICS, gentle(0.0004)),
     _row("market1501_ssl_vit_small_ics_ddp",   MARKET, VIT_S_ICS, gentle(0.0032), four_processes(16), note=_DDP),

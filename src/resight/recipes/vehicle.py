@@ -22,7 +22,7 @@ def vehicle_baseline() -> TrainRecipe:
     """The settings that the official code was measured at, without JPM and SIE."""
     return TrainRecipe(
         title="Two-camera vehicles, ViT 192x6 from scratch, official losses and augmentation",
-        data=DataSection(format="vehicle_reid", both_directions=True, keep=True),
+        data=DataSection(format="vehicle_reid", both_directions=True, cache=1.0),
         model=ModelSection(name="vit_micro", image_size=(128, 128), stride=12),
         sampler=SamplerSection(ids_per_batch=32, images_per_id=2),
         optimizer=OptimizerSection(name="adamw", lr=5e-4, weight_decay=0.05),
@@ -73,7 +73,7 @@ def vehicle_jpm_sie() -> TrainRecipe:
     return update(recipe, {"title": f"{recipe.title}, + JPM + camera SIE", "model": JPM_SIE})
 
 
-VEHICLE: tuple[BuiltIn, ...] = (
+VEHICLE: tuple[BuiltIn[TrainRecipe], ...] = (
     BuiltIn("vehicle_baseline", "Two-camera vehicles", vehicle_baseline),
     BuiltIn("vehicle_transreid", "Two-camera vehicles", vehicle_transreid),
     BuiltIn("vehicle", "Two-camera vehicles", vehicle),

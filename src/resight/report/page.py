@@ -9,6 +9,7 @@ from resight._optional import require
 from resight.environment import environment
 from resight.errors import DataError
 from resight.files import whole_file
+from resight.report.comparison import may_be_same_test
 from resight.report.run_result import RunResult
 from resight.report.sections import SECTIONS
 from resight.report.thumbnails import Thumbnails
@@ -59,14 +60,18 @@ def render_page(runs: Sequence[RunResult], *, title: str, description: str, abou
         if context is not None:
             html = templates.get_template(f"{section.name}.html").render(**context)
             sections.append({"id": section.name.replace("_", "-"), "title": section.title, "html": html})
+    pictures.tell_blanks()
+    alike = [run for run in runs if may_be_same_test(runs[0], run)]
     page: str = templates.get_template("page.html").render(
         title=title,
         description=description,
         about=dict(about),
         sections=sections,
         pictures=pictures.all(),
-        best=max(runs, key=lambda run: run.report.mean_ap),
+        ratio=pictures.ratio(),
+        best=max(alike, key=lambda run: run.report.mean_ap),
         num_runs=len(runs),
+        is_best=len(alike) > 1,
         style=_template_text("style.css"),
         script=_template_text("page.js"),
     )

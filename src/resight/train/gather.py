@@ -1,8 +1,8 @@
-"""Metric losses that see the batches of all processes."""
+"""What processes exchange beside what DDP does: features for metric losses, gradients of joined batches."""
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def gather_batch(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -28,3 +28,17 @@ def gather_batch(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     dist.all_gather(all_labels, labels)
     all_features[rank] = features + (world - 1) * (features - features.detach())  # the value of features, W gradients
     return torch.cat(all_features), torch.cat(all_labels)
+
+
+def average_gradients(model: nn.Module) -> None:
+    """The mean of the processes' gradients, as DDP makes it, for a model that ran outside of DDP's `forward`.
+
+    All processes have to call it, with gradients at the same parameters; a process alone is left as it is.
+    """
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    for exchange in [dist.all_reduce(gradient, async_op=True) for gradient in gradients]:
+        exchange.wait()
+    for gradient in gradients:
+        gradient /= dist.get_world_size()

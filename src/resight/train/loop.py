@@ -7,8 +7,7 @@ place). So a run can be entered at any step and goes on exactly as if it had nev
 import logging
 import math
 import time
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,14 @@ from resight.errors import ResightError, TrainingError
 from resight.memory import explain_out_of_memory
 from resight.train.average import WeightAverage
 from resight.train.checkpoint import load_checkpoint, save_checkpoint
+from resight.train.gradients import Gradients
 from resight.train.hooks import Batches, Hooks
 from resight.train.schedules import Schedule, schedule_time, set_learning_rate
 from resight.train.settings import LoopSettings
+from resight.train.snapshot import restore_snapshot, take_snapshot
 from resight.train.step_seed import step_seed
 from resight.train.stop import StopSignals
-from resight.train.task import Task
+from resight.train.task import StepTime, Task
 
 _logger = logging.getLogger(__name__)
 
@@ -40,9 +41,7 @@ _LOWER = (
 class Trainer:
     """Runs a task to its end, from the start or from a checkpoint.
 
-    Accelerate brings the device, the processes and their exchange of gradients. Precision is set here, because
-    accelerate keeps it once for the whole process and leaves its autocast in the model's `forward`; so evaluation runs
-    in fp32, as the stored model does.
+    Accelerate brings the device, the processes and their exchange of gradients.
 
     Args:
         task: what is trained.
@@ -74,10 +73,8 @@ class Trainer:
         self.hooks = hooks or Hooks()
         # Without a GPU it has to be told so, or else several processes would train side by side, each for itself.
         self.accelerator = Accelerator(mixed_precision="no", cpu=not torch.accelerator.is_available())
-        # Loaders stay out of prepare(): the PK sampler already gives each rank its own batches.
-        self.model: nn.Module = self.accelerator.prepare(task.model)
-        self.forward: Any = torch.compile(self.model) if settings.compile else self.model
-        self.scaler = torch.amp.GradScaler(self.accelerator.device.type, enabled=settings.precision == "fp16")
+        self.gradients = Gradients(task, self.accelerator, settings)
+        self.model = self.gradients.model
         decay = settings.average_decay
         self.average = None if decay is None else WeightAverage(task.model, decay)
         self.epoch = 0  # the one that runs or comes next
@@ -97,6 +94,8 @@ class Trainer:
     def fit(self) -> nn.Module:
         """Trains to the last epoch; returns `result`, in evaluation mode and the same in all processes.
 
+        Precision `auto` is measured first, and the choice is saved at once, so that resuming keeps it.
+
         Ctrl-C or SIGTERM ends it after the step that runs, with a checkpoint; a second one ends it at once.
 
         Raises:
@@ -108,6 +107,8 @@ class Trainer:
         """
         device = self.accelerator.device
         with self.signals, torch.random.fork_rng([device] if device.type == "cuda" else []):
+            if self.epoch < self.settings.epochs and self.gradients.precision is None:
+                self._measure_precision()
             while self.epoch < self.settings.epochs:
                 self._run_epoch()
         return self._shared_result()
@@ -143,14 +144,16 @@ class Trainer:
     def _train_epoch(self) -> dict[str, Any]:
         """The rest of the present epoch; returns its row."""
         self.model.train()
-        batches = self.batches(self.epoch, self.step)
-        steps = self.step + len(batches)  # type: ignore[arg-type]
-        if steps == 0:
-            raise TrainingError("an epoch has no batch; there are too few images for one batch of P x K")
+        batches, steps = self._batches()
         rate = 0.0
+        waiting: list[Any] = []
         started = time.perf_counter()
         for batch in batches:
-            rate = self._run_step(batch, steps)
+            waiting.append(batch)
+            if self.settings.mining == "joined" and len(waiting) < min(self.settings.accumulation, steps - self.step):
+                continue
+            rate = self._run_step(waiting, steps)
+            waiting = []
             self.seconds += time.perf_counter() - started
             if self._saves_here(steps):
                 self.save()
@@ -165,52 +168,81 @@ class Trainer:
         row["images_per_second"] = images / self.seconds
         return row
 
-    def _run_step(self, batch: Any, steps: int) -> float:
+    def _batches(self) -> tuple[Iterable[Any], int]:
+        """The batches that are left of the present epoch, and how many the whole of it has."""
+        batches = self.batches(self.epoch, self.step)
+        steps = self.step + len(batches)  # type: ignore[arg-type]
+        if steps == 0:
+            raise TrainingError("an epoch has no batch; there are too few images for one batch of P x K")
+        return batches, steps
+
+    def _run_step(self, batches: list[Any], steps: int) -> float:
+        """One batch, or with joined mining all of an optimiser step; returns the learning rate."""
         settings = self.settings
-        # A seed of its own for every step and rank: nothing depends on what was drawn before.
-        torch.manual_seed(step_seed(settings.seed, self.epoch, self.step, self.accelerator.process_index))
-        rate = set_learning_rate(
-            self.optimizer, self.schedule, schedule_time(settings.clock, self.epoch, self.step, steps)
-        )
-        first = self.step - self.step % settings.accumulation  # batch of the optimiser step that this one belongs to
+        seeds = [self._seed(self.step + place) for place in range(len(batches))]
+        torch.manual_seed(seeds[0])
+        first = self.step - self.step % settings.accumulation  # batch of the optimiser step that these belong to
         count = min(settings.accumulation, steps - first)
-        is_last = self.step + 1 == first + count
-        synchronized = nullcontext() if is_last else self.accelerator.no_sync(self.model)
-        with explain_out_of_memory(f"training on {len(batch.rows)} images at a time", _LOWER), synchronized:
-            batch = batch.to(self.accelerator.device)
-            with self._autocast():
-                terms = self.task.terms(self.forward, batch)
-            self.scaler.scale(terms["loss"] / count).backward()  # type: ignore[no-untyped-call]
-        self._report_skipped(batch)
-        numbers = self._numbers(terms, skipped=float(len(batch.skipped)), stop=self.signals.flag)
-        self._check(numbers["loss"], batch)
-        self.is_stopping = self.is_stopping or numbers.pop("stop") > 0
-        numbers["skipped"] *= self.accelerator.num_processes
-        self.step += 1
+        rate = set_learning_rate(self.optimizer, self.schedule, schedule_time(settings.clock, self.epoch, first, steps))
+        self.task.before_step(self._time(steps), self.optimizer)
+        losses = count if settings.mining == "batch" else 1
+        is_last = self.step + len(batches) == first + count
+        with explain_out_of_memory(f"training on {len(batches[0].rows)} images at a time", _LOWER):
+            terms = self.gradients.add(batches, seeds, losses=losses, is_last=is_last)
+        self._add_up(terms, batches)
+        self.step += len(batches)
         if is_last:
             self._update()
-        for name, value in numbers.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-        self.sums["images"] = self.sums.get("images", 0) + len(batch.rows) * self.accelerator.num_processes
         self.hooks.on_step(self.epoch, self.step, steps, self.sums["loss"] / self.step)
         return rate
 
+    def _add_up(self, terms: Mapping[str, Tensor], batches: list[Any]) -> None:
+        """Adds the numbers of some batches to those of the epoch, after a look at them."""
+        self._report_skipped(batches)
+        skipped = sum(len(batch.skipped) for batch in batches)
+        terms = {**terms, "finite": self.gradients.are_finite()}
+        numbers = self._numbers(terms, skipped=float(skipped), stop=self.signals.flag)
+        self._check(numbers["loss"], numbers.pop("finite"), batches)
+        self.is_stopping = self.is_stopping or numbers.pop("stop") > 0
+        processes = self.accelerator.num_processes
+        skipped_everywhere = numbers.pop("skipped") * processes
+        added = {name: value * len(batches) for name, value in numbers.items()}
+        added["skipped"] = skipped_everywhere
+        added["images"] = float(sum(len(batch.rows) for batch in batches) * processes)
+        for name, value in added.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+
+    def _seed(self, step: int) -> int:
+        """A seed of its own for every step and rank: nothing depends on what was drawn before."""
+        return step_seed(self.settings.seed, self.epoch, step, self.accelerator.process_index)
+
+    def _time(self, steps: int) -> StepTime:
+        updates = self.settings.epochs * math.ceil(steps / self.settings.accumulation)
+        return StepTime(self.epoch, self.step, steps, self.updates, updates)
+
     def _update(self) -> None:
         """One step of the optimiser, and what follows from it."""
+        scaler = self.gradients.scaler
+        scaler.unscale_(self.optimizer)
+        self.task.before_update()
         if self.settings.clip_norm is not None:
-            self.scaler.unscale_(self.optimizer)
             clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
+        scaler.step(self.optimizer)
+        scaler.update()
         self.optimizer.zero_grad()
         self.updates += 1
         self.task.after_step(self.updates)
         if self.average is not None:
             self.average.update(self.task.model)
 
-    def _autocast(self) -> torch.autocast:
-        dtype = torch.float16 if self.settings.precision == "fp16" else torch.bfloat16
-        return torch.autocast(self.accelerator.device.type, dtype, enabled=self.settings.precision != "fp32")
+    def _measure_precision(self) -> None:
+        batches, steps = self._batches()
+        choice = self.gradients.measure_precision(self.optimizer, next(iter(batches)), self._time(steps))
+        _logger.info("precision: %s", choice.line())
+        if self.accelerator.is_main_process:
+            self.hooks.on_precision(choice)
+        self.save()
+        self.accelerator.wait_for_everyone()
 
     def _numbers(self, terms: Mapping[str, Tensor], **others: float) -> dict[str, float]:
         """The terms and other numbers, averaged over the processes; fetched from the device at once."""
@@ -218,19 +250,21 @@ class Trainer:
         values = torch.stack([*(value.detach().float() for value in terms.values()), *numbers])
         return dict(zip((*terms, *others), self.accelerator.reduce(values, "mean").tolist(), strict=True))
 
-    def _report_skipped(self, batch: Any) -> None:
-        for message in batch.skipped:
+    def _report_skipped(self, batches: list[Any]) -> None:
+        for message in (message for batch in batches for message in batch.skipped):
             if message not in self._named:
                 self._named.add(message)
                 _logger.warning("left out of training: %s", message)
 
-    def _check(self, loss: float, batch: Any) -> None:
-        if not math.isfinite(loss):
+    def _check(self, loss: float, finite: float, batches: list[Any]) -> None:
+        if not math.isfinite(loss) or finite < 1:
             kept = self.checkpoint is not None and self.checkpoint.is_file()
+            rows = [row for batch in batches for row in batch.rows.tolist()]
             where = f"the last checkpoint is kept at {self.checkpoint}" if kept else "nothing was stored yet"
+            what = "gradients are not finite" if math.isfinite(loss) else f"the loss became {loss}"
             raise TrainingError(
-                f"the loss became {loss} in epoch {self.epoch + 1}, step {self.step + 1} (training rows "
-                f"{batch.rows.tolist()}); {where}. Lower the learning rate, use fp32, or clip gradients (clip_norm)"
+                f"{what} in epoch {self.epoch + 1}, step {self.step + 1} (training rows "
+                f"{rows}); {where}. Lower the learning rate, use fp32, or clip gradients (clip_norm)"
             )
 
     def _evaluates(self) -> bool:
@@ -253,21 +287,7 @@ class Trainer:
         """Writes the checkpoint, on the first rank."""
         if self.checkpoint is None or not self.accelerator.is_main_process:
             return
-        state = {
-            "epoch": self.epoch,
-            "step": self.step,
-            "updates": self.updates,
-            "sums": self.sums,
-            "seconds": self.seconds,
-            "processes": self.accelerator.num_processes,
-            "model": self.task.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "task": self.task.state(),
-            "average": None if self.average is None else self.average.model.state_dict(),
-            "average_steps": 0 if self.average is None else self.average.steps,
-        }
-        save_checkpoint(self.checkpoint, state)
+        save_checkpoint(self.checkpoint, take_snapshot(self))
 
     def resume(self) -> None:
         """Goes back to the state of the checkpoint.
@@ -277,24 +297,4 @@ class Trainer:
         """
         if self.checkpoint is None:
             raise TrainingError("this trainer has no checkpoint to resume from; pass checkpoint=PATH")
-        state = load_checkpoint(self.checkpoint)
-        processes = self.accelerator.num_processes
-        try:
-            if state["step"] and state["processes"] != processes:
-                raise ValueError(
-                    f"it was saved inside an epoch that {state['processes']} process(es) shared, not {processes}"
-                )
-            self.task.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.scaler.load_state_dict(state["scaler"])
-            if self.average is not None:
-                self.average.model.load_state_dict(state["average"])
-                self.average.steps = state["average_steps"]
-            self.task.load_state(state["task"])
-            self.epoch, self.step, self.updates = state["epoch"], state["step"], state["updates"]
-            self.sums, self.seconds = dict(state["sums"]), state["seconds"]
-        except (RuntimeError, ValueError, KeyError, AttributeError, TypeError) as error:
-            reason = " ".join(str(error).split()).removesuffix(".")
-            raise TrainingError(
-                f"{self.checkpoint} does not fit this run: {reason}. Resume with the recipe of that run"
-            ) from error
+        restore_snapshot(self, load_checkpoint(self.checkpoint))

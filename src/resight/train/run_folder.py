@@ -5,12 +5,17 @@ RUN/
   recipe.yaml         the resolved recipe, every value spelled out
   data.json           which training rows it has
   environment.json    versions, device, command; of the last start
+  precision.json      what was measured to choose the precision, where train.precision is auto
   weights.json        what was taken from the weights that the recipe starts from, tensor by tensor
   metrics.jsonl       one line per epoch
   tensorboard/        the same for TensorBoard, where it is installed
   checkpoints/last.pt everything needed to resume
   model/              the result: weights and card, for resight.load
-  report.json, report.html
+  steps.jsonl         of a pre-training: looks at the backbone inside an epoch
+  crops.png           of a pre-training: what the net saw first, an image in each row, its views beside it
+  backbone.safetensors of a pre-training: the result, with timm's own names
+  report.json         the metrics
+  figures.json        what the pictures of the page are drawn from; report.html: the page
 ```
 """
 
@@ -35,12 +40,17 @@ class RunFolder:
         self.recipe = path / "recipe.yaml"
         self.data = path / "data.json"
         self.environment = path / "environment.json"
+        self.precision = path / "precision.json"
         self.weights = path / "weights.json"
         self.metrics = path / "metrics.jsonl"
+        self.steps = path / "steps.jsonl"
+        self.crops = path / "crops.png"
+        self.backbone = path / "backbone.safetensors"
         self.tensorboard = path / "tensorboard"
         self.checkpoint = path / "checkpoints" / "last.pt"
         self.model = path / "model"
         self.report_json = path / "report.json"
+        self.figures_json = path / "figures.json"
         self.report_html = path / "report.html"
         self._writer: Any = None
         self._purge: int | None = None  # TensorBoard forgets what it has from this epoch on
@@ -73,7 +83,7 @@ class RunFolder:
         run = cls(path)
         content = json.loads(json.dumps(recipe, default=str))
         if run._has_not_begun():
-            for old in (run.weights, run.metrics):  # of the start before, perhaps half a row
+            for old in (run.precision, run.weights, run.steps, run.metrics):  # of the start before, perhaps half a row
                 old.unlink(missing_ok=True)
         elif resume and run.recipe.is_file():
             run._require_same(content, free)
@@ -90,8 +100,15 @@ class RunFolder:
 
     def _has_not_begun(self) -> bool:
         """Whether nothing is there but what a run writes before its first row and checkpoint."""
-        before = {file.name for file in (self.recipe, self.data, self.environment, self.weights, self.metrics)}
-        before |= {LOCK, self.tensorboard.name, self.checkpoint.parent.name}
+        before = {file.name for file in (self.recipe, self.data, self.environment, self.precision, self.weights)}
+        before |= {
+            self.metrics.name,
+            self.steps.name,
+            self.crops.name,
+            LOCK,
+            self.tensorboard.name,
+            self.checkpoint.parent.name,
+        }
         entries = list(self.path.iterdir()) if self.path.exists() else []
         return (
             not self.rows()
@@ -135,21 +152,31 @@ class RunFolder:
                     writer.add_scalar(name, value, row["epoch"])
             writer.flush()
 
+    def log_step(self, row: Mapping[str, Any]) -> None:
+        """Adds a look inside an epoch to steps.jsonl; the row has `epoch` and `step`, both from 1."""
+        with self.steps.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
     def rows(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl; a line cut short by a kill is left out."""
-        rows = []
-        for line in self.metrics.read_text(encoding="utf-8").splitlines() if self.metrics.is_file() else []:
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-        return rows
+        return _lines(self.metrics)
 
-    def cut_rows(self, epochs: int) -> None:
-        """Forgets the lines after that many epochs: they will be trained and written again."""
+    def step_rows(self) -> list[dict[str, Any]]:
+        """Those of steps.jsonl."""
+        return _lines(self.steps)
+
+    def cut_rows(self, epochs: int, step: int = 0) -> None:
+        """Forgets the lines after that many epochs and steps: they will be trained and written again."""
         rows = [row for row in self.rows() if row["epoch"] <= epochs]
         self._purge = epochs + 1
         _write(self.metrics, "".join(json.dumps(row) + "\n" for row in rows))
+        if self.steps.is_file():
+            looks = [row for row in self.step_rows() if (row["epoch"], row["step"]) <= (epochs + 1, step)]
+            _write(self.steps, "".join(json.dumps(row) + "\n" for row in looks))
+
+    def write_precision(self, measured: Mapping[str, Any]) -> None:
+        """precision.json: what was measured and chosen; resuming reads the checkpoint instead."""
+        _write(self.precision, json.dumps(measured, indent=2) + "\n")
 
     def write_weights(self, report: Mapping[str, Any]) -> None:
         """weights.json: what the model started from."""
@@ -172,6 +199,16 @@ class RunFolder:
                 return None
             self._writer = SummaryWriter(str(self.tensorboard), purge_step=self._purge)
         return self._writer
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return rows
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,6 +1,7 @@
 """What the loop trains: a model, and how a batch becomes a loss."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -14,6 +15,26 @@ from resight.train.centers import MovingCenters
 from resight.train.gather import gather_batch
 
 
+@dataclass(frozen=True)
+class StepTime:
+    """Where in the run a batch is.
+
+    epoch: from 0. step: batch in it, from 0. steps: batches of the epoch. update: optimiser steps done before this one.
+    updates_total: of the whole run; an epoch has ceil(steps / accumulation).
+    """
+
+    epoch: int
+    step: int
+    steps: int
+    update: int
+    updates_total: int
+
+    @property
+    def progress(self) -> float:
+        """Share of the run's optimiser steps that are done, 0..1."""
+        return self.update / max(self.updates_total, 1)
+
+
 class Task(Protocol):
     """One way of training. The loop knows nothing else about it.
 
@@ -21,6 +42,17 @@ class Task(Protocol):
     """
 
     model: nn.Module
+
+    def before_step(self, time: StepTime, optimizer: torch.optim.Optimizer) -> None:
+        """Called before each batch, after its learning rate is set: the place for what follows a schedule of its own.
+
+        Batches of one optimiser step share `time.update`.
+        """
+        ...
+
+    def before_update(self) -> None:
+        """Called before each optimiser step, when all gradients are there and unscaled: the place to change them."""
+        ...
 
     def terms(self, model: nn.Module, batch: Any) -> Mapping[str, Tensor]:
         """Scalars of a batch: `loss`, which is differentiated, and what else is worth logging.
@@ -68,21 +100,46 @@ class SupervisedTask:
         if not loss.weights["identity"]:
             model.necks.requires_grad_(False)  # nothing reaches them, and DDP waits for the gradients of all that train
 
+    def before_step(self, time: StepTime, optimizer: torch.optim.Optimizer) -> None:
+        """Nothing here follows a schedule of its own."""
+
+    def before_update(self) -> None:
+        """Gradients stay as they are."""
+
     def terms(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """`loss`, its parts (`identity_loss`, ...) and `accuracy` (share of the batch that the global branch names)."""
-        if bool((batch.labels < 0).any()):
-            rows = batch.rows[batch.labels < 0].tolist()
-            raise DataError(f"training rows {rows[:5]} have no identity; supervised training needs one for each row")
-        output = model(batch.images, batch.cameras, batch.views, batch.labels)
-        features, labels = output.features, batch.labels
+        _require_labels(batch)
+        return self._terms_of(model(batch.images, batch.cameras, batch.views, batch.labels), batch.labels)
+
+    @property
+    def encoder(self) -> nn.Module:
+        """What runs batch by batch where batches are joined (`resight.train.joined`)."""
+        model: Any = self.model
+        encoder: nn.Module = model.encoder
+        return encoder
+
+    def encode(self, encoder: nn.Module, batch: Batch) -> Tensor:
+        """(B, branches, D): the features of a batch."""
+        _require_labels(batch)
+        features: Tensor = encoder(batch.images, batch.cameras, batch.views)
+        return features
+
+    def joined_terms(self, features: Tensor, batches: Sequence[Batch]) -> dict[str, Tensor]:
+        """`terms` of several batches as if they were one, from their features (sum of B, branches, D)."""
+        labels = torch.cat([batch.labels for batch in batches])
+        model: Any = self.model
+        return self._terms_of(model.head(features, labels), labels)
+
+    def _terms_of(self, output: Any, labels: Tensor) -> dict[str, Tensor]:
+        features, metric_labels = output.features, labels
         if self.across_ranks:
-            features, labels = gather_batch(features, labels)
-        total, parts = self.loss(features, output.logits, batch.labels, metric_labels=labels)
+            features, metric_labels = gather_batch(features, labels)
+        total, parts = self.loss(features, output.logits, labels, metric_labels=metric_labels)
         if self.centers is not None:
-            pull = self.centers.pull(output.features[:, 0], batch.labels)
+            pull = self.centers.pull(output.features[:, 0], labels)
             total, parts = total + self.centers.weight * pull, {**parts, "center": pull}
         with torch.no_grad():
-            accuracy = (output.logits[:, 0].argmax(1) == batch.labels).float().mean()
+            accuracy = (output.logits[:, 0].argmax(1) == labels).float().mean()
         return {
             "loss": total,
             **{f"{name}_loss": value for name, value in parts.items()},
@@ -99,3 +156,9 @@ class SupervisedTask:
     def load_state(self, state: Mapping[str, Any]) -> None:
         if self.centers is not None:
             self.centers.load_state(state["centers"])
+
+
+def _require_labels(batch: Batch) -> None:
+    if bool((batch.labels < 0).any()):
+        rows = batch.rows[batch.labels < 0].tolist()
+        raise DataError(f"training rows {rows[:5]} have no identity; supervised training needs one for each row")

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from resight.data.convert.lists import on_disk, read_lines
+from resight.data.convert.lists import on_disk, read_lines, require_listed_once
 from resight.errors import DataError
 
 
@@ -38,8 +38,15 @@ def test_on_disk(tmp_path: Path) -> None:
     assert on_disk(tmp_path, ["a/1.jpg", "a/2.jpg", "a"], strict=False).tolist() == [True, False, False]
     with pytest.raises(DataError, match=r"2 of 3 listed images are missing: a/2\.jpg, a; restore"):
         on_disk(tmp_path, ["a/1.jpg", "a/2.jpg", "a"], strict=True)
-    with pytest.raises(DataError, match="1 of 1 listed images are missing"):
-        on_disk(tmp_path, ["b.jpg"], strict=False)
+    for strict in (True, False):
+        with pytest.raises(DataError, match=r"1 of 1 listed images are missing: b\.jpg; is this the folder"):
+            on_disk(tmp_path, ["b.jpg"], strict=strict)
+
+
+def test_listed_once() -> None:
+    require_listed_once(Path("list"), ["a", "b"])
+    with pytest.raises(DataError, match="list: 2 images are listed twice: b, c; keep each in one place"):
+        require_listed_once(Path("list"), ["a", "b", "b", "c", "c", "b"])
 
 
 def test_progress_reaches_the_end(tmp_path: Path) -> None:

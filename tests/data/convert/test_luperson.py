@@ -63,6 +63,18 @@ def test_missing(lup: Path, ranked: list[str], caplog: pytest.LogCaptureFixture)
         luperson(lup, keep=1)
 
 
+def test_a_list_names_each_crop_once(lup: Path) -> None:
+    (lup / "CFS_list.pkl").write_bytes(pickle.dumps([CROPS[0], CROPS[1], CROPS[0]]))
+    assert len(luperson(lup, keep=2)) == 2
+    with pytest.raises(DataError, match=r"CFS_list\.pkl: 1 images are listed twice: germany/berlin/00000001_0001\.jpg"):
+        luperson(lup, keep=3)
+
+
+def test_home_is_understood(lup: Path, ranked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(lup))
+    assert len(luperson(lup, cfs_list=Path("~/CFS_list.pkl"))) == len(ranked)
+
+
 @pytest.mark.parametrize("content", [{"a": 1}, [], [1, 2], "abc", None])
 def test_other_pickles(lup: Path, content: object) -> None:
     (lup / "CFS_list.pkl").write_bytes(pickle.dumps(content))

@@ -44,6 +44,12 @@ def test_identities_where_there_are_some(lup: Path, tmp_path: Path) -> None:
         luperson_lmdb(lup, keys=tmp_path / "labels.pkl")
 
 
+def test_home_is_understood(lup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "some.pkl").write_bytes(pickle.dumps(KEYS[:1]))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert len(luperson_lmdb(lup, keys=Path("~/some.pkl"))) == 1
+
+
 def test_without_a_list_and_in_one_file(lup: Path) -> None:
     assert luperson_lmdb(lup).column("image").tolist() == [f"data.mdb#{key}" for key in sorted(KEYS)]
     (lup / "data.mdb").rename(lup.parent / "crops.lmdb")

@@ -78,6 +78,12 @@ def test_odd_lines(msmt: Path, line: str) -> None:
         msmt17(msmt)
 
 
+def test_a_line_in_two_lists(msmt: Path) -> None:
+    (msmt / "list_val.txt").write_text(LISTS["list_train.txt"][0])
+    with pytest.raises(DataError, match=r"1 images are listed twice: train/0000/0000_000_01_0303morning_0008_0\.jpg"):
+        msmt17(msmt)
+
+
 def test_progress(msmt: Path) -> None:
     calls: list[tuple[int, int]] = []
     manifest = msmt17(msmt, progress=lambda done, total: calls.append((done, total)))

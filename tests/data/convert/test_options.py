@@ -57,6 +57,12 @@ def test_bad_options(options: dict[str, object], words: str) -> None:
         given(options)
 
 
+def test_nothing_is_no_data_set(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("image_id,identity,path\n")
+    with pytest.raises(DataError, match="the converter wildlife found no rows"):
+        convert("wildlife", tmp_path)
+
+
 def test_real_converters(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no converter 'msmt18'; did you mean msmt17\?"):
         convert("msmt18", tmp_path)

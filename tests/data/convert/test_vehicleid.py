@@ -71,6 +71,13 @@ def test_errors(vehicles: Path) -> None:
         vehicleid(vehicles, size=3)
 
 
+def test_an_image_in_two_lists(vehicles: Path) -> None:
+    path = vehicles / "train_test_split" / "test_list_3.txt"
+    path.write_text(path.read_text() + "0000001 50")
+    with pytest.raises(DataError, match=r"train_test_split: 1 images are listed twice: image/0000001\.jpg"):
+        vehicleid(vehicles, size=3)
+
+
 def test_progress(vehicles: Path) -> None:
     calls: list[tuple[int, int]] = []
     manifest = vehicleid(vehicles, size=3, progress=lambda done, total: calls.append((done, total)))

@@ -34,7 +34,22 @@ def test_an_official_model_gives_its_features(tmp_path: Path, jigsaw: bool) -> N
     assert (report.fresh, report.resized, report.fits) == ({}, {}, True)
     assert report.notes == (
         "the side information is taken row by row: its cameras and views must be those of the file",
+        "classifiers are taken row by row: the training identities must be those of the file, in its order (the "
+        "official code does not have them ascending for DukeMTMC-reID, Occluded-Duke and VehicleID)",
     )
+    other = load_weights(_fresh(jigsaw=jigsaw, num_classes=7), tmp_path / "x.pth")
+    assert other.notes == (), "nothing is taken row by row"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_file_of_a_failed_run_is_refused(value: float, strict: bool) -> None:
+    state, model = official_state(tiny_model()), _fresh()
+    state["base.pos_embed"][0, 2, 3] = value
+    before = _state(model)
+    with pytest.raises(ModelFormatError, match=r"x was not loaded: 1 of its tensors hold NaN .*\(encoder\.pos_embed\)"):
+        load_weights(model, from_tensors(state, source="x"), strict=strict)
+    assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in before.items())
 
 
 def test_another_grid_is_resized_and_nothing_else() -> None:

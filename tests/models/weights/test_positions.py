@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from resight.errors import ModelFormatError
-from resight.models.position import resize_position_table
+from resight.models.position import resize_patches, resize_position_table
 from resight.models.weights.positions import PAPER_SIZES, fit_table, grid_of
 
 
@@ -62,6 +62,15 @@ def test_the_row_of_a_distillation_token_goes(grid: tuple[int, int]) -> None:
 def test_tables_without_a_row_for_the_class_token() -> None:
     fitted, what = fit_table(_table(16), rows=8, grid=(4, 2))
     assert (fitted.shape, what) == ((1, 8, 6), "4x4 -> 4x2")
+
+
+def test_a_known_grid_of_as_many_patches_is_resized() -> None:
+    table = _table(1 + 8)
+    fitted, what = fit_table(table, rows=9, grid=(4, 2), learned_on=(2, 4))
+    assert what == "2x4 -> 4x2"
+    assert torch.equal(fitted[:, 1:], resize_patches(table[:, 1:], (2, 4), (4, 2)))
+    for learned_on in ((4, 2), (3, 3), None):
+        assert fit_table(table, rows=9, grid=(4, 2), learned_on=learned_on) == (table, None)
 
 
 def test_a_known_grid_wins_where_it_fits_the_count() -> None:

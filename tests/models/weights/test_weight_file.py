@@ -15,7 +15,7 @@ MODEL = tiny_model()
 OFFICIAL = official_state(MODEL)
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod."])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
 @pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])
 def test_official_files_in_every_wrapping(tmp_path: Path, wrapper: str | None, prefix: str) -> None:
     state = {prefix + name: value for name, value in OFFICIAL.items()}
@@ -46,8 +46,11 @@ def test_teacher_and_student(tmp_path: Path) -> None:
 def test_a_student_that_is_not_there(tmp_path: Path) -> None:
     torch.save({"teacher": dino_state(MODEL, prefix="module.")}, tmp_path / "x.pth")
     assert read_weights(tmp_path / "x.pth").kind == "dino_teacher"
-    with pytest.raises(ModelFormatError, match="holds no student; its entries are teacher"):
+    with pytest.raises(ModelFormatError, match=r"holds no student; its entries are teacher$"):
         read_weights(tmp_path / "x.pth", network="student")
+    torch.save({"student": dino_state(MODEL, prefix="module.")}, tmp_path / "x.pth")
+    with pytest.raises(ModelFormatError, match="holds no teacher; its entries are student; --student takes"):
+        read_weights(tmp_path / "x.pth")
 
 
 def test_moco_v3_keeps_the_base_encoder_alone() -> None:
@@ -59,6 +62,44 @@ def test_moco_v3_keeps_the_base_encoder_alone() -> None:
     assert not [name for name in file.state if not name.startswith("encoder.")]
     assert "encoder.global_branch.norm.weight" in file.state
     assert "heads" not in file.about
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken", "others"),
+    [
+        ("moco_v2", "encoder_q.", ["encoder_q.fc.0.weight", "encoder_k.cls_token", "queue", "queue_ptr"]),
+        ("moby", "encoder.", ["encoder_k.cls_token", "projector.linear1.weight", "projector_k.linear1.weight",
+                              "predictor.linear1.weight", "queue1", "queue2", "queue_ptr"]),
+    ],
+)  # fmt: skip
+def test_moco_v2_and_moby_keep_the_net_that_trains(kind: str, taken: str, others: list[str], tmp_path: Path) -> None:
+    state = {f"module.{taken}{name}": value for name, value in backbone_state(MODEL).items()}
+    state |= {f"module.{name}": torch.zeros(1) for name in others}
+    torch.save({"state_dict" if kind == "moco_v2" else "model": state, "epoch": 3}, tmp_path / "x.pth")
+    file = read_weights(tmp_path / "x.pth")
+    assert file.kind == kind
+    assert set(others) < set(file.left_out)
+    assert {name.partition(".")[0] for name in file.state} == {"encoder"}
+    token = state[f"module.{taken}cls_token"]
+    assert torch.equal(file.state["encoder.cls_token"], token)
+
+
+@pytest.mark.parametrize(
+    ("method", "network", "taken"), [("dino", "teacher", 2), ("dino", "student", 1), ("moby", "teacher", 1)]
+)
+def test_a_checkpoint_of_a_pretraining_that_is_not_finished(
+    method: str, network: str, taken: int, tmp_path: Path
+) -> None:
+    def net(number: int) -> dict[str, torch.Tensor]:
+        state = {f"backbone.{name}": torch.full_like(value, number) for name, value in backbone_state(MODEL).items()}
+        return {**state, "head.mlp.0.weight": torch.zeros(1), "projector.0.weight": torch.zeros(1)}
+
+    (tmp_path / "checkpoints").mkdir()
+    content = {"model": net(1), "task": {"method": method, "target": net(2)}, "epoch": 3}
+    torch.save(content, tmp_path / "checkpoints" / "last.pt")
+    file = read_weights(tmp_path, network=network)  # type: ignore[arg-type]
+    assert file.state["encoder.cls_token"].unique().tolist() == [taken]
+    assert {"head.mlp.0.weight", "projector.0.weight"} < set(file.left_out)
 
 
 def test_the_small_net_of_moco_v3_is_known_for_its_heads() -> None:

@@ -19,6 +19,7 @@ from resight.data.convert.occluded_duke import occluded_duke
 from resight.data.convert.vehicle_reid import vehicle_reid
 from resight.data.convert.vehicleid import vehicleid
 from resight.data.convert.veri776 import veri776
+from resight.data.convert.webdataset import webdataset
 from resight.data.convert.wildlife import wildlife
 from resight.data.manifest import Manifest
 
@@ -36,6 +37,7 @@ CONVERTERS: dict[str, Callable[..., Manifest]] = {
     "vehicle_reid": vehicle_reid,
     "vehicleid": vehicleid,
     "veri776": veri776,
+    "webdataset": webdataset,
     "wildlife": wildlife,
 }
 
@@ -54,5 +56,6 @@ __all__ = [
     "vehicle_reid",
     "vehicleid",
     "veri776",
+    "webdataset",
     "wildlife",
 ]

@@ -1,12 +1,16 @@
 """CUHK03-NP: CUHK03 with the protocol of Market-1501, crops by hand or by a detector."""
 
+import re
 from pathlib import Path
 from typing import Literal
 
 from resight.data.convert.folders import require_folder
-from resight.data.convert.market1501 import FOLDERS, NAME
+from resight.data.convert.market1501 import FOLDERS
 from resight.data.convert.named_files import convert_named_files
 from resight.data.manifest import Manifest
+
+# 0001_c1_1_01.png; Market-1501's names have a sequence (c1s1), Duke's an f before the frame
+NAME = re.compile(r"(?P<pid>[0-9]+)_c(?P<camid>[12])(?:_[0-9]+)+(?=\.)")
 
 
 def cuhk03_np(
@@ -14,7 +18,7 @@ def cuhk03_np(
 ) -> Manifest:
     """Manifest of CUHK03-NP: `labeled` and `detected`, each with the folders of Market-1501.
 
-    Columns: `pid` as written (`0001`), `camid` `1` or `2`, `frame`.
+    Columns: `pid` as written (`0001`), `camid` `1` or `2`.
 
     Args:
         folder: holds `labeled` and `detected`; or one of these two itself, then `crops` has no effect.

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,6 +41,18 @@ def read_lines(path: Path, what: str) -> list[str]:
     return filled
 
 
+def require_listed_once(place: Path, images: Sequence[str]) -> None:
+    """Raises `DataError` if an image is named twice.
+
+    Args:
+        place: the list, or the folder of the lists, for the message.
+        images: what the lists name.
+    """
+    if len(set(images)) < len(images):
+        twice = [name for name, count in Counter(images).items() if count > 1]
+        raise DataError(f"{place}: {len(twice):,} images are listed twice: {first_few(twice)}; keep each in one place")
+
+
 def on_disk(
     root: Path, images: Sequence[str], *, strict: bool, progress: Progress | None = None
 ) -> npt.NDArray[np.bool_]:
@@ -62,7 +75,9 @@ def on_disk(
     missing = [image for image, there in zip(images, found.tolist(), strict=True) if not there]
     if missing:
         text = f"{root}: {len(missing):,} of {len(images):,} listed images are missing: {first_few(missing)}"
-        if strict or not found.any():
+        if not found.any():
+            raise DataError(f"{text}; is this the folder that the list is about?")
+        if strict:
             raise DataError(f"{text}; restore them, or leave them out with the option strict=false")
         _logger.warning("%s; they are left out", text)
     return found

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from resight.data.convert.folders import require_folder
 from resight.data.convert.image_folder import image_folder
-from resight.data.convert.lists import on_disk, read_lines
+from resight.data.convert.lists import on_disk, read_lines, require_listed_once
 from resight.data.manifest import Manifest
 from resight.data.plain_pickle import read_plain_pickle
 from resight.data.validation import Progress
@@ -35,17 +35,19 @@ def luperson(
         progress: called with (images looked for, their number); without a list, with folders.
 
     Raises:
-        DataError: if there are no images, the list is missing, is none or too short, or a listed image is missing.
+        DataError: if there are no images, the list is missing, is none or too short, or a listed image is missing or
+            listed twice.
     """
     root = require_folder(folder, "images")
     crops = root / "images" if (root / "images").is_dir() else root
     if cfs_list is None and keep is None:
         return image_folder(crops, progress=progress)
-    path = _find_list(root) if cfs_list is None else cfs_list
+    path = _find_list(root) if cfs_list is None else cfs_list.expanduser()
     names = read_lines(path, "an image") if path.suffix == ".txt" else _names(path)
     if keep is not None and not 1 <= keep <= len(names):
         raise DataError(f"keep: expected 1 to {len(names)}, which is what {path} holds, came {keep}")
     names = names[:keep]
+    require_listed_once(path, names)
     found = on_disk(crops, names, strict=strict, progress=progress)
     manifest = Manifest.from_columns({"image": names}, crops).select(found)
     manifest.require_valid()

@@ -26,7 +26,7 @@ def luperson_lmdb(source: str | Path, *, keys: Path | None = None) -> Manifest:
         DataError: if there is no LMDB, or the keys are no list of names.
     """
     data_file = _data_file(Path(source).expanduser())
-    path = data_file.parent / "keys.pkl" if keys is None else keys
+    path = data_file.parent / "keys.pkl" if keys is None else keys.expanduser()
     if path.is_file() or keys is not None:
         names, pids = _names(path, read_plain_pickle(path))
     else:

@@ -8,7 +8,7 @@ from resight.data.manifest import Manifest
 
 FOLDERS = {"bounding_box_train": "train", "query": "query", "bounding_box_test": "gallery"}
 
-# 1500_c3s3_062728_03.jpg (Market), 0005_c2_f0046985.jpg (Duke), 0001_c1_1_01.png (CUHK03-NP)
+# 1500_c3s3_062728_03.jpg (Market), 0005_c2_f0046985.jpg (Duke), and other sets in this layout
 NAME = re.compile(r"(?P<pid>-1|[0-9]+)_c(?P<camid>[0-9]+)(?:s(?P<sequence>[0-9]+))?(?:_f?(?P<frame>[0-9]+))?(?=[_.])")
 
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from resight.data.convert.folders import first_few, folder_names, require_folder
-from resight.data.convert.lists import on_disk, read_lines
+from resight.data.convert.lists import on_disk, read_lines, require_listed_once
 from resight.data.manifest import Manifest
 from resight.data.validation import Progress
 from resight.errors import DataError
@@ -37,7 +37,8 @@ def msmt17(folder: str | Path, *, val: bool = True, strict: bool = True, progres
         progress: called with (images looked for, their number).
 
     Raises:
-        DataError: if a folder, a list or a listed image is missing, or a line is no image and label.
+        DataError: if a folder, a list or a listed image is missing, an image is listed twice, or a line is no image and
+            label.
     """
     root = require_folder(folder, "MSMT17")
     train, test = _image_folders(root)
@@ -52,6 +53,7 @@ def msmt17(folder: str | Path, *, val: bool = True, strict: bool = True, progres
             columns["pid"].append(f"{side}_{label:04d}")
             columns["camid"].append(str(camera))
             columns["split"].append(split)
+    require_listed_once(root, columns["image"])
     found = on_disk(root, columns["image"], strict=strict, progress=progress)
     manifest = Manifest.from_columns(columns, root).select(found)
     manifest.require_valid()

@@ -77,7 +77,7 @@ def manifest_of_names(
     if odd:
         text = f"{root}: {len(odd):,} file names do not look like {example}: {first_few(odd)}"
         if strict:
-            raise DataError(f"{text}; remove these files, or call the converter with strict=False to leave them out")
+            raise DataError(f"{text}; remove these files, or leave them out with the option strict=false")
         _logger.warning("%s; they are left out", text)
     if not columns["image"]:
         raise DataError(f"{root}: not one file name looks like {example}; is this data set in another layout?")

@@ -27,13 +27,16 @@ def convert(
 
     Raises:
         DataError: if there is no such converter or option (near names are given), a value is impossible, or the data
-            cannot be read.
+            cannot be read or has no rows.
     """
     converter = _converter(name)
     arguments = typed_options(name, options or {})
     if progress is not None and "progress" in inspect.signature(converter).parameters:
         arguments["progress"] = progress
-    return converter(source, **arguments)
+    manifest = converter(source, **arguments)
+    if not len(manifest):
+        raise DataError(f"{source}: the converter {name} found no rows; is the data set complete?")
+    return manifest
 
 
 def parse_options(texts: Iterable[str]) -> dict[str, Any]:

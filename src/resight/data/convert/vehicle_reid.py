@@ -1,11 +1,10 @@
 """Vehicle-Re-ID-Dataset (Khoa-Nguyen-Truong, Apache-2.0): real traffic, two cameras, one image from each."""
 
 import re
-from collections import Counter
 from pathlib import Path
 
 from resight.data.convert.folders import first_few, require_folder
-from resight.data.convert.lists import read_lines
+from resight.data.convert.lists import read_lines, require_listed_once
 from resight.data.manifest import Manifest
 from resight.errors import DataError
 
@@ -33,9 +32,7 @@ def vehicle_reid(folder: str | Path, *, query_camera: str = "1") -> Manifest:
         raise DataError(f"query_camera: expected '1' or '2', came {query_camera!r}")
     names = {name: sorted(read_lines(root / name, "one image name")) for name in ("train.txt", "val.txt")}
     everything = [name for listed in names.values() for name in listed]
-    twice = [name for name, count in Counter(everything).items() if count > 1]
-    if twice:
-        raise DataError(f"{root}: {len(twice):,} images are listed twice: {first_few(twice)}; keep each in one place")
+    require_listed_once(root, everything)
     absent = [name for name in everything if not (root / "images" / name).is_file()]
     if absent:
         raise DataError(

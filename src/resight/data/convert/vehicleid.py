@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from resight.data.convert.folders import first_few, require_folder
-from resight.data.convert.lists import on_disk, read_lines
+from resight.data.convert.lists import on_disk, read_lines, require_listed_once
 from resight.data.draws import COLUMN, draw_galleries
 from resight.data.manifest import Manifest
 from resight.data.validation import Progress
@@ -38,7 +38,7 @@ def vehicleid(
         progress: called with (images looked for, their number).
 
     Raises:
-        DataError: if a folder, a list or a listed image is missing, or a line is another.
+        DataError: if a folder, a list or a listed image is missing, an image is listed twice, or a line is another.
     """
     root = require_folder(folder, "image/ and train_test_split/")
     lists = require_folder(root / "train_test_split", "train_list.txt and the test lists")
@@ -47,7 +47,9 @@ def vehicleid(
         others = first_few(sorted(path.name for path in lists.glob("test_list_*.txt"))) or "none"
         raise DataError(f"{lists}: there is no {test_list} for size={size}; test lists found: {others}")
     rows = [(name, *_parts(lists / name, line)) for name in (TRAIN_LIST, test_list) for line in _lines(lists / name)]
-    found = on_disk(root, [image for _, image, _ in rows], strict=strict, progress=progress)
+    images = [image for _, image, _ in rows]
+    require_listed_once(lists, images)
+    found = on_disk(root, images, strict=strict, progress=progress)
     kept = [row for row, there in zip(rows, found.tolist(), strict=True) if there]
     test = [pid for name, _, pid in kept if name == test_list]
     bits = draw_galleries(test, draws=draws, seed=seed).tolist()

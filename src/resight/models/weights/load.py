@@ -8,7 +8,7 @@ from resight.models.reid import ReIDModel
 from resight.models.weights.description import names_that_fit
 from resight.models.weights.hub import TIMM, timm_weights
 from resight.models.weights.matching import match_weights
-from resight.models.weights.report import WeightReport
+from resight.models.weights.report import WeightReport, first_few
 from resight.models.weights.weight_file import WeightFile, read_weights
 
 _logger = logging.getLogger(__name__)
@@ -42,14 +42,20 @@ def load_weights(model: ReIDModel, source: str | PathLike[str] | WeightFile, *, 
         What became of each tensor. It is logged as well.
 
     Raises:
-        ModelFormatError: if the file cannot be used, or does not fit (the report is in the message). Then the model is
-            unchanged.
+        ModelFormatError: if the file cannot be used, holds NaN or infinity, or does not fit (the report is in the
+            message). Then the model is unchanged.
     """
     file = source if isinstance(source, WeightFile) else read_weights(source)
     report, tensors = match_weights(model, file)
     is_nothing = not any(name.startswith("encoder.") for name in report.taken)
     if is_nothing or (strict and not report.fits):
         raise ModelFormatError(_explain(report, file, is_nothing))
+    broken = [name for name, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
+    if broken:
+        raise ModelFormatError(
+            f"{file.source} was not loaded: {len(broken)} of its tensors hold NaN or infinity ({first_few(broken)}); "
+            "the training that wrote it had failed, so take an earlier checkpoint"
+        )
     model.load_state_dict(tensors, strict=False)
     _logger.info(report.summary())
     return report

@@ -15,13 +15,14 @@ from resight.models.weights.report import WeightReport
 from resight.models.weights.weight_file import WeightFile
 
 _POSITIONS, _SIDE, _NET = "encoder.pos_embed", "encoder.side_information.table", "encoder.net."
+_CLASSIFIER = r"necks\.\d+\.classifier\."
 # What a file may have that the model lacks, by our names, and why it is not needed.
 _NOT_NEEDED = {
     r"encoder\.(head|head_dist|fc|pre_logits)\.": "classifier of the pre-training",
     r"encoder\.(dist_token|mask_token)$": "token of the pre-training",
     r"encoder\.local_branch\.": "the model has no jigsaw branch",
     r"encoder\.side_information\.": "the model has no side information",
-    r"necks\.\d+\.classifier\.": "the model has no such classifier",
+    _CLASSIFIER: "the model has no such classifier",
     r"necks\.\d+\.norm\.": "the model has no such neck",
 }
 
@@ -69,6 +70,11 @@ def match_weights(model: ReIDModel, file: WeightFile) -> tuple[WeightReport, dic
     reasons = {name: _why_not_needed(name, offer.not_needed) for name in offer.tensors}
     if _SIDE in taken:
         offer.notes.append("the side information is taken row by row: its cameras and views must be those of the file")
+    if any(re.match(_CLASSIFIER, name) for name in taken):
+        offer.notes.append(
+            "classifiers are taken row by row: the training identities must be those of the file, in its order (the "
+            "official code does not have them ascending for DukeMTMC-reID, Occluded-Duke and VehicleID)"
+        )
     report = WeightReport(
         source=file.source,
         kind=file.kind,
@@ -159,7 +165,7 @@ def _why_fresh(name: str, value: Tensor | None, own: Tensor) -> str | None:
         return None
     if name == _SIDE:
         return f"{len(value)} cameras x views in the file, {len(own)} in the model"
-    if re.match(r"necks\.\d+\.classifier\.", name):
+    if re.match(_CLASSIFIER, name):
         return f"{len(value)} classes in the file, {len(own)} in the model"
     return None
 

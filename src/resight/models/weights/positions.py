@@ -46,7 +46,8 @@ def fit_table(
         rows: of the model's table.
         grid: rows and columns of the model's patches.
         is_distilled: it has a row for a distillation token after that of the class token, which goes.
-        learned_on: grid of its patches, where that is known; None: see `grid_of`.
+        learned_on: grid of its patches, where that is known; None: see `grid_of`, and a table with as many rows as the
+            model's is taken as it is, as in the official code.
 
     Returns:
         (1, `rows`, D), and what was done, such as `14x14 -> 16x8`; None: nothing.
@@ -57,9 +58,10 @@ def fit_table(
     leading = rows - grid[0] * grid[1]
     kept, patches = table[:, :leading], table[:, leading + is_distilled :]
     count = patches.shape[1]
-    if leading + count == rows:
+    is_known = learned_on is not None and learned_on[0] * learned_on[1] == count
+    if leading + count == rows and not (is_known and learned_on != grid):
         return torch.cat([kept, patches], dim=1) if is_distilled else table, None
-    if learned_on is None or learned_on[0] * learned_on[1] != count:
+    if learned_on is None or not is_known:
         learned_on = grid_of(count)
     resized = resize_patches(patches, learned_on, grid)
     return torch.cat([kept, resized], dim=1), f"{learned_on[0]}x{learned_on[1]} -> {grid[0]}x{grid[1]}"

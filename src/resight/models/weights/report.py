@@ -66,7 +66,7 @@ class WeightReport:
             ("DIFFERENT", [f"{name} ({what})" for name, what in self.misfit.items()]),
             ("UNEXPECTED in the file", self.unexpected),
         ]
-        lines = [f"  {title}: {_some(list(names))}" for title, names in groups if names]
+        lines = [f"  {title}: {first_few(list(names))}" for title, names in groups if names]
         return "\n".join([self.line(), *lines, *(f"  note: {note}" for note in self.notes)])
 
     def to_json(self) -> dict[str, Any]:
@@ -80,6 +80,7 @@ def _by_value(reasons: Mapping[str, str]) -> list[tuple[str, list[str]]]:
     return list(groups.items())
 
 
-def _some(names: list[str]) -> str:
+def first_few(names: list[str]) -> str:
+    """The first four names, and how many more there are."""
     more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

@@ -6,7 +6,7 @@
 | `transreid` | fine-tuned by official TransReID, TransReID-SSL, strong baseline | `base.*` |
 | `transreid_ssl` | the same with the convolution stem of TransReID-SSL | `base.patch_embed.conv.*` |
 | `dino_teacher`, `dino_student` | pre-training by DINO, TransReID-SSL | `teacher`, `student`; `backbone.*` |
-| `moco_v3` | pre-training by MoCo v3 | `base_encoder.*` |
+| `moco_v2`, `moco_v3`, `moby` | pre-training by these | `encoder_q.*`, `base_encoder.*`, `encoder_k.*` |
 | `timm` | a net alone, as timm, torchvision, DeiT and DINO name it | anything else |
 """
 
@@ -19,28 +19,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from resight.errors import ModelFormatError
 from resight.models.patch_embed import Size, patch_grid
 from resight.models.weights.checkpoint_file import open_checkpoint
+from resight.models.weights.pretraining import LAYOUTS, Layout, layout_of, own_network, why_left_out
 from resight.models.weights.transreid import transreid_names
 
-Kind = Literal["resight", "transreid", "transreid_ssl", "dino_teacher", "dino_student", "moco_v3", "timm"]
+Kind = Literal[
+    "resight", "transreid", "transreid_ssl", "dino_teacher", "dino_student", "moco_v2", "moco_v3", "moby", "timm"
+]
 Network = Literal["teacher", "student"]
 
 _WRAPPERS = ("model", "state_dict")
 _PREFIXES = ("module.", "_orig_mod.")  # of torch's parallel and compiled modules
-# By the prefix of the backbone: other prefixes that come with it, and what they hold.
-_PRETRAINING: dict[str, dict[str, str]] = {
-    "backbone.": {"head.": "projection head of the pre-training"},
-    "base_encoder.": {
-        "base_encoder.head.": "projector of the pre-training",
-        "base_encoder.fc.": "projector of the pre-training",
-        "momentum_encoder.": "momentum encoder of the pre-training",
-        "predictor.": "predictor of the pre-training",
-    },
-}
 _UNUSED = "the official model keeps it, but no output depends on it"
 
 
@@ -74,8 +68,9 @@ def read_weights(path: str | PathLike[str], *, network: Network = "teacher") -> 
     """
     file = _inside(Path(path).expanduser())
     content = open_checkpoint(file)
-    entry = _entry(content, network)
-    tensors = _tensors(content if entry is None else content[entry], file)
+    own = own_network(content, teacher=network == "teacher")
+    entry = _entry(content, network) if own is None else None
+    tensors = _tensors(own or (content if entry is None else content[entry]), file)
     return from_tensors(tensors, source=str(file), about=_about(content, entry), network=network, card=_card(file))
 
 
@@ -99,9 +94,8 @@ def from_tensors(
     Raises:
         ModelFormatError: if it holds no net.
     """
-    for prefix in _PREFIXES:
-        if all(name.startswith(prefix) for name in tensors):
-            tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
+    while prefix := next((one for one in _PREFIXES if tensors and all(name.startswith(one) for name in tensors)), None):
+        tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
     kind = _kind(tensors, network)
     names, left_out = _names(tensors, kind)
     state = {ours: tensors[key] for key, ours in names.items()}
@@ -116,7 +110,7 @@ def _inside(path: Path) -> Path:
     """The file that is meant by a folder."""
     if not path.is_dir():
         return path
-    candidates = ("model.safetensors", "model/model.safetensors", "checkpoints/last.pt")
+    candidates = ("model.safetensors", "model/model.safetensors", "backbone.safetensors", "checkpoints/last.pt")
     for name in candidates:
         if (path / name).is_file():
             return path / name
@@ -127,7 +121,8 @@ def _entry(content: Mapping[str, Any], network: Network) -> str | None:
     """The entry that holds the tensors; None: the file itself does."""
     if "teacher" in content or "student" in content:
         if network not in content:
-            raise ModelFormatError(f"the file holds no {network}; its entries are {', '.join(map(str, content))}")
+            hint = "; --student takes its student, in Python network='student'" if network == "teacher" else ""
+            raise ModelFormatError(f"the file holds no {network}; its entries are {', '.join(map(str, content))}{hint}")
         return network
     return next((name for name in _WRAPPERS if isinstance(content.get(name), Mapping)), None)
 
@@ -147,10 +142,10 @@ def _kind(names: Mapping[str, Any], network: Network) -> Kind:
 
     if has("encoder.global_branch.", "encoder.net."):
         return "resight"
-    if has("backbone."):
-        return "dino_teacher" if network == "teacher" else "dino_student"
-    if has("base_encoder."):
-        return "moco_v3"
+    method = layout_of(names)
+    if method is not None:
+        dino: Kind = "dino_teacher" if network == "teacher" else "dino_student"
+        return dino if method == "dino" else method  # type: ignore[return-value]
     if has("base."):
         return "transreid_ssl" if has("base.patch_embed.conv.") else "transreid"
     return "timm"
@@ -163,18 +158,13 @@ def _names(tensors: Mapping[str, Tensor], kind: Kind) -> tuple[dict[str, str], d
     if kind.startswith("transreid"):
         translated, left_out = transreid_names(tensors), {}
     else:
-        prefix = {"dino_teacher": "backbone.", "dino_student": "backbone.", "moco_v3": "base_encoder."}.get(kind, "")
-        left_out = {key: reason for key in tensors if (reason := _why_left_out(key, prefix))}
+        layout = LAYOUTS.get("dino" if kind.startswith("dino") else kind, Layout("", ""))
+        left_out = {key: reason for key in tensors if (reason := why_left_out(key, layout))}
         rest = [key for key in tensors if key not in left_out]
-        translated = _net_names({key: key.removeprefix(prefix) for key in rest})
+        translated = _net_names({key: key.removeprefix(layout.backbone) for key in rest})
     why = _UNUSED if kind.startswith("transreid") else "classifier of the pre-training"
     left_out.update({key: why for key, ours in translated.items() if ours is None})
     return {key: ours for key, ours in translated.items() if ours is not None}, left_out
-
-
-def _why_left_out(key: str, prefix: str) -> str | None:
-    others = _PRETRAINING.get(prefix, {})
-    return next((reason for start, reason in others.items() if key.startswith(start)), None)
 
 
 def _net_names(names: Mapping[str, str]) -> dict[str, str | None]:
@@ -197,11 +187,23 @@ def _about(content: Mapping[str, Any], entry: str | None) -> dict[str, Any]:
 
 
 def _card(file: Path) -> dict[str, Any]:
-    """Name and settings from the card beside the weights; empty where there is none that can be read."""
+    """Name and settings from the card beside the weights, or from the header of what pre-training left; else empty."""
     try:
         content = json.loads(file.with_name("card.json").read_text(encoding="utf-8"))
         return {"name": str(content["name"]), "settings": dict(content["settings"])}
     except (OSError, ValueError, KeyError, TypeError):
+        return _header(file)
+
+
+def _header(file: Path) -> dict[str, Any]:
+    """What `resight.pretrain.export` says of a backbone: its name, the size of its images and of their patches."""
+    if file.suffix != ".safetensors":
+        return {}
+    try:
+        with safe_open(file, framework="pt") as opened:
+            content = json.loads((opened.metadata() or {})["backbone"])
+        return {"name": str(content["name"]), "settings": dict(content)}
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return {}
 
 

@@ -1,0 +1,129 @@
+"""Does pre-training without labels help? Each method and none, then the same fine-tuning on real vehicle crops.
+
+    python benchmarks/pretraining_transfer.py --data ../shared/data/vehicle-reid --seeds 0 1 2
+
+The pool is the train list of the vehicle set without its labels, and as many rendered crops as --synthetic says; no
+image of the validation list is in it. All methods see the same images in as many steps. Fine-tuning is the recipe
+`vehicle` with few epochs, on a quarter of the identities and on all. Runs that are finished are not run again.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from page import heading, publish
+
+from resight.data.convert.image_folder import image_folder
+from resight.data.convert.vehicle_reid import vehicle_reid
+from resight.data.manifest import Manifest
+
+METHODS = ("none", "dino", "mocov2", "mocov3", "moby")
+SHARES = (25, 100)  # percent of the training identities
+# The net of the recipe `vehicle`, 128x128, patches of 16 without overlap.
+NET = ["model.patch_size=16", "views.size=[128, 128]"]
+LOCAL = ["views.local_size=[64, 64]"]
+
+
+def make_data(source: Path, folder: Path, synthetic: int) -> None:
+    """pool.parquet, and train_25.parquet, train_100.parquet with the same query and gallery rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    everything = vehicle_reid(source)
+    train, test = everything.split("train"), everything.select(everything.column("split") != "train")
+    parts = [Manifest.from_columns({"image": train.table.column("image")}, train.root)]
+    if synthetic:
+        crops = folder / "rendered"
+        call("data", "synth", crops, "--pool", synthetic, "--junk-share", 0)
+        parts.append(image_folder(crops))
+    Manifest.concat(parts).write(folder / "pool.parquet")
+    identities = np.random.default_rng(0).permutation(sorted(set(train.column("pid"))))
+    for share in SHARES:
+        chosen = identities[: round(len(identities) * share / 100)]
+        rows = train.select(np.isin(train.column("pid").astype(str), chosen))
+        Manifest.concat([rows, test]).write(folder / f"train_{share}.parquet")
+
+
+def call(*words: object) -> None:
+    """A command of resight, on one thread."""
+    command = [sys.executable, "-m", "resight.cli.main", *map(str, words)]
+    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
+
+
+def pretrained(method: str, seed: int, arguments: argparse.Namespace) -> Path:
+    """The folder of a pre-training, run now unless it is finished."""
+    folder: Path = arguments.runs / f"{method}_{seed}"
+    if not (folder / "backbone.safetensors").is_file():
+        words = [*NET, *(LOCAL if method == "dino" else []), f"train.seed={seed}", f"train.epochs={arguments.epochs}"]
+        resume = ["--resume"] if (folder / "recipe.yaml").is_file() else []
+        pool = arguments.runs / "pool.parquet"
+        call("pretrain", f"small_{method}", *words, "--pool", pool, "-o", folder, *resume)
+    return folder
+
+
+def fine_tuned(method: str, share: int, seed: int, arguments: argparse.Namespace) -> float:
+    """Validation mAP in percent, of a run now unless it is finished."""
+    folder: Path = arguments.runs / f"{method}_{seed}_{share}"
+    if not (folder / "report.json").is_file():
+        init = [] if method == "none" else ["--init", pretrained(method, seed, arguments)]
+        words = [
+            "model.stride=null",
+            f"train.seed={seed}",
+            f"train.epochs={arguments.tuning_epochs}",
+            "data.format=null",
+        ]
+        resume = ["--resume"] if (folder / "recipe.yaml").is_file() else []
+        data = arguments.runs / f"train_{share}.parquet"
+        call("train", "vehicle", *words, "--data", data, "-o", folder, *init, *resume)
+    return 100 * float(json.loads((folder / "report.json").read_text())["mean_ap"])
+
+
+def column(method: str, seed: int, arguments: argparse.Namespace) -> list[float]:
+    return [fine_tuned(method, share, seed, arguments) for share in SHARES]
+
+
+def cell(values: list[float]) -> str:
+    mean = f"{statistics.mean(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.1f} .. {max(values):.1f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--epochs", type=int, default=40, help="of pre-training")
+    parser.add_argument("--tuning-epochs", type=int, default=10)
+    parser.add_argument("--synthetic", type=int, default=0, help="rendered crops in the pool")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    parser.add_argument("--runs", type=Path, default=Path("runs/transfer"))
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
+    parser.add_argument("--output", type=Path)
+    arguments = parser.parse_args()
+    make_data(arguments.data, arguments.runs, arguments.synthetic)
+    images = len(Manifest.read(arguments.runs / "pool.parquet"))
+
+    jobs = [(method, seed) for seed in arguments.seeds for method in arguments.methods]
+    with ThreadPoolExecutor(arguments.jobs) as workers:
+        results = dict(zip(jobs, workers.map(lambda job: column(*job, arguments), jobs), strict=True))
+
+    seeds = " ".join(map(str, arguments.seeds))
+    lines = heading(
+        f"From pre-training to real crops, seeds {seeds}",
+        f"python benchmarks/pretraining_transfer.py --data {arguments.data.name} --seeds {seeds} --epochs "
+        f"{arguments.epochs} --tuning-epochs {arguments.tuning_epochs} --synthetic {arguments.synthetic}",
+        f"Validation mAP in percent, mean (lowest .. highest). Pool: {images} images, {arguments.epochs} epochs in "
+        f"batches of 32; fine-tuning: {arguments.tuning_epochs} epochs. One thread per run.",
+    )
+    lines += [f"| pre-training | {' | '.join(f'{share} % of identities' for share in SHARES)} |", "|---|---|---|"]
+    for method in arguments.methods:
+        rows = [results[method, seed] for seed in arguments.seeds]
+        lines.append(f"| {method} | {' | '.join(cell([row[place] for row in rows]) for place in range(len(SHARES)))} |")
+    publish(lines, arguments.output)
+
+
+if __name__ == "__main__":
+    main()
