@@ -49,6 +49,9 @@ check: lint types test  ## what a change has to pass
 
 bench: setup  ## measure speeds into benchmarks/results (benchmarks/seeds.py trains for hours: by hand)
 	$(BIN)/python benchmarks/synthetic_people.py --output benchmarks/results/synthetic_people_$(HARDWARE)_$(shell date +%Y%m).md
+	$(BIN)/python benchmarks/loader.py --output benchmarks/results/loader_$(HARDWARE)_$(shell date +%Y%m).md
+	$(BIN)/python benchmarks/training_step.py --output benchmarks/results/training_step_$(HARDWARE)_$(shell date +%Y%m).md
+	$(BIN)/python benchmarks/inference.py --output benchmarks/results/inference_$(HARDWARE)_$(shell date +%Y%m).md
 	$(BIN)/python benchmarks/shards.py --output benchmarks/results/shards_$(HARDWARE)_$(shell date +%Y%m).md
 	$(BIN)/python benchmarks/pool_order.py --output benchmarks/results/pool_order_$(HARDWARE)_$(shell date +%Y%m).md
 

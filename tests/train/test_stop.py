@@ -1,5 +1,6 @@
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,15 @@ def test_a_signal_saves_and_leaves_and_the_run_ends_bitwise_the_same(
     assert_same(state_of(again), state_of(undisturbed))
 
 
+@pytest.fixture
+def ordinary_ctrl_c() -> Iterator[None]:
+    """Whatever ran before in this process: Ctrl-C raises KeyboardInterrupt, as in a terminal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ordinary_ctrl_c")
 def test_a_second_ctrl_c_acts_at_once(tmp_path: Path) -> None:
     trainer = toy_trainer(tmp_path / "last.pt", hooks=_signal_at(1, signal.SIGINT, times=2))
     with pytest.raises(KeyboardInterrupt):
