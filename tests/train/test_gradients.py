@@ -42,12 +42,11 @@ def trained(net: str, *, checkpointing: bool = False, drop_path: float = 0.0, **
     return trainer
 
 
-def assert_close(first: Trainer, second: Trainer, *, wide: bool = False) -> None:
-    rtol, atol = (0.1, 0.02) if wide else (1e-3, 1e-5)
+def assert_close(first: Trainer, second: Trainer) -> None:
     expected = second.task.model.state_dict()
     for name, value in first.task.model.state_dict().items():
         torch.testing.assert_close(
-            value, expected[name], rtol=rtol, atol=atol, msg=lambda text, name=name: f"{name}: {text}"
+            value, expected[name], rtol=1e-3, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
         )
 
 
@@ -102,11 +101,18 @@ def test_a_compiled_and_checkpointed_model_is_one_graph(net: str) -> None:
     ],
 )
 def test_really_compiled_it_trains_the_same(net: str, settings: dict[str, Any]) -> None:
+    """Compares the way that each tensor went: other kernels add in another order, and each step builds on the last."""
     torch._dynamo.reset()
     compiled = trained(net, compile=True, **settings)
     assert list(compiled.task.model.state_dict()) == list(NETS[net](drop_path=0.0).state_dict()), "no wrapper's names"
     plain = trained(net, **settings)
-    assert_close(compiled, plain, wide=settings.get("precision") == "bf16")
+    torch.manual_seed(0)
+    start = NETS[net](drop_path=0.0).state_dict()
+    end = plain.task.model.state_dict()
+    for name, value in compiled.task.model.state_dict().items():
+        way = torch.linalg.vector_norm((end[name] - start[name]).double())
+        apart = torch.linalg.vector_norm((value - end[name]).double())
+        assert apart <= 0.05 * way + 1e-6, name
 
 
 @pytest.mark.slow
