@@ -1,15 +1,12 @@
 """Cost of mAP, CMC and mINP over that of the matrix product alone, and what memory they take.
 
 python benchmarks/evaluation.py --output benchmarks/results/evaluation_HARDWARE_YYYYMM.md
+
+With --only, the other sections of the page stay as they are.
 """
 
 import argparse
-import json
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +14,8 @@ import literal_evaluation
 import numpy as np
 import torch
 from clustered import SIZES, Clustered, clustered
-from page import heading, publish
+from page import measured, publish_sections
+from rounds import interleaved, peak_memory, report_memory
 
 from resight.data.manifest import Manifest
 from resight.evaluation import Report, evaluate
@@ -65,17 +63,6 @@ def ours(data: Clustered, rows: tuple[Manifest, Manifest], metric: str = "square
     return evaluate(data.query, rows[0], data.gallery, rows[1], metric=metric)
 
 
-def interleaved(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each work, A B A B."""
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(rounds):
-        for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            seconds[name].append(time.perf_counter() - start)
-    return seconds
-
-
 def ratio(seconds: list[float], bound: list[float]) -> str:
     """Median of the per-round ratios, and their range."""
     ratios = np.array(seconds) / np.array(bound)
@@ -88,8 +75,16 @@ def first_queries(data: Clustered, count: int) -> Clustered:
     )
 
 
-def timed(size: str, rounds: int, literal_queries: int, literal_rounds: int) -> list[str]:
-    """Lines of the table: the product, ours, and the literal evaluation of some of the queries."""
+def market(rounds: int) -> list[str]:
+    return timed("Market-1501", rounds, 3368)
+
+
+def msmt17(rounds: int) -> list[str]:
+    return timed("MSMT17", min(3, rounds), 500)
+
+
+def timed(size: str, rounds: int, literal_queries: int) -> list[str]:
+    """The product, ours, and the literal evaluation of some of the queries."""
     data = clustered(*SIZES[size])
     rows = manifests(data)
     part = first_queries(data, literal_queries)
@@ -99,11 +94,15 @@ def timed(size: str, rounds: int, literal_queries: int, literal_rounds: int) -> 
         rounds,
     )
     literal = interleaved(
-        {"product": lambda: product(part), "literal": lambda: literal_evaluation.evaluate(part)}, literal_rounds
+        {"product": lambda: product(part), "literal": lambda: literal_evaluation.evaluate(part)}, 2, warm_up=False
     )
     mean_ap, cmc = literal_evaluation.evaluate(part, kind="stable")
-    what = f"{size}, {len(data.query):,} x {len(data.gallery):,} x {data.query.shape[1]}"
+    what = f"{len(data.query):,} x {len(data.gallery):,} x {data.query.shape[1]}"
     return [
+        f"Rounds: {rounds}, of the literal code 2.",
+        "",
+        "| size | work | seconds | times the product |",
+        "|---|---|---|---|",
         f"| {what} | product alone | {np.median(seconds['product']):.2f} | 1 |",
         f"| | product alone, in tiles | {np.median(seconds['tiled']):.2f} "
         f"| {ratio(seconds['tiled'], seconds['product'])} |",
@@ -124,67 +123,82 @@ def variants(rounds: int) -> list[str]:
     for name, (dtype, metric) in VARIANTS.items():
         typed = data._replace(query=data.query.to(dtype), gallery=data.gallery.to(dtype))
         works[name] = lambda typed=typed, metric=metric: ours(typed, rows, metric)
-    interleaved(works, 1)  # compiles
     seconds = interleaved(works, rounds)
-    return [f"| {name} | {ratio(seconds[name], seconds['product'])} |" for name in VARIANTS]
+    return [
+        f"Rounds: {rounds}.",
+        "",
+        "| features and distance | times the float32 product |",
+        "|---|---|",
+        *(f"| {name} | {ratio(seconds[name], seconds['product'])} |" for name in VARIANTS),
+    ]
 
 
-def peaks(size: str) -> tuple[float, float]:
-    """Megabytes of a process of its own: with features and rows, and how many more the evaluation took."""
+def memory(rounds: int) -> list[str]:
+    """Every round in a process of its own, which loads the features from files; the largest of them counts."""
+    lines = [
+        f"Fresh processes, {rounds} for each size; the largest counts. *Before*: resident memory of Python, torch, "
+        "features and rows. *Beyond*: how far the peak of the whole process (VmHWM), that of loading included, lies "
+        "above; numba and its compiler are in it.",
+        "",
+        "| size | before, GB | peak, GB | beyond the features, GB | target |",
+        "|---|---|---|---|---|",
+    ]
+    for size, target in (("Market-1501", ""), ("MSMT17", "<= 0.3")):
+        peaks = np.array(peaks_of(size, rounds)) * 2**30 / 1e9
+        peak, beyond = peaks[peaks[:, 1].argmax()]
+        lines.append(f"| {size} | {peak - beyond:.2f} | {peak:.2f} | {beyond:.2f} | {target} |")
+    return lines
+
+
+def peaks_of(size: str, rounds: int) -> list[tuple[float, float]]:
+    """(peak, growth) in GiB of processes that evaluate features of this size."""
     with tempfile.TemporaryDirectory() as folder:
-        data = clustered(*SIZES[size])
-        np.savez(Path(folder) / "data.npz", **{name: np.asarray(values) for name, values in data._asdict().items()})
-        del data
-        command = [sys.executable, __file__, "--child", str(Path(folder) / "data.npz")]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-    held, more = json.loads(done.stdout)
-    return held, more
+        for name, values in clustered(*SIZES[size])._asdict().items():
+            np.save(Path(folder) / f"{name}.npy", np.asarray(values))
+        return [peak_memory(__file__, "--stored", folder) for _ in range(rounds)]
 
 
-def child(path: Path) -> None:
-    with np.load(path) as stored:
-        data = Clustered(*(torch.from_numpy(stored[name]) for name in ("query", "gallery")),
-                         *(stored[name] for name in Clustered._fields[2:]))  # fmt: skip
+def evaluate_stored(folder: Path) -> None:
+    """Prints the memory that evaluating these features takes."""
+    values = [np.load(folder / f"{name}.npy") for name in Clustered._fields]
+    data = Clustered(*map(torch.from_numpy, values[:2]), *values[2:])
     rows = manifests(data)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    ours(data, rows)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps([before, after - before]))
+    report_memory(lambda: ours(data, rows))
+
+
+PARTS = {
+    "market": ("Market-1501 size", market),
+    "msmt17": ("MSMT17 size", msmt17),
+    "variants": ("Other distances and types, Market-1501 size", variants),
+    "memory": ("Memory", memory),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path)
-    parser.add_argument("--rounds", type=int, default=7, help="at Market size; at MSMT17 size it is 3 at most")
-    parser.add_argument("--only", choices=["market", "msmt17", "variants", "memory"])
-    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=7, help="at MSMT17 size it is 3 at most")
+    parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--stored", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.child:
-        child(arguments.child)
+    if arguments.stored:
+        evaluate_stored(arguments.stored)
         return
-    lines = heading(
-        "Evaluation: mAP, CMC and mINP over the cost of the matrix product",
-        "python benchmarks/evaluation.py",
-        f"{torch.get_num_threads()} threads. Clustered random features. Works are run in turn in one process; a ratio "
-        "is the median over the rounds, its range in brackets. Ours starts from embeddings and manifest rows.",
-    )
-    wanted = [arguments.only] if arguments.only else ["market", "msmt17", "variants", "memory"]
-    if {"market", "msmt17"} & set(wanted):
-        lines += ["| size | work | seconds | times the product |", "|---|---|---|---|"]
-    if "market" in wanted:
-        lines += timed("Market-1501", arguments.rounds, 3368, 2)
-    if "msmt17" in wanted:
-        lines += timed("MSMT17", min(3, arguments.rounds), 500, 2)
-    if "variants" in wanted:
-        lines += ["", "| Market size, features and distance | times the float32 product |", "|---|---|"]
-        lines += variants(arguments.rounds)
-    if "memory" in wanted:
-        lines += ["", "| size | peak before, MB | evaluation takes more, MB |", "|---|---|---|"]
-        for size in SIZES:
-            held, more = peaks(size)
-            lines.append(f"| {size} | {held:,.0f} | {more:,.0f} |")
-        lines += ["", "Before: Python, torch, features and rows. More: all else, numba and its compiler included."]
-    publish(lines, arguments.output)
+    intro = [
+        "# Evaluation: mAP, CMC and mINP over the cost of the matrix product",
+        "",
+        f"{torch.get_num_threads()} threads. Clustered random features (`benchmarks/clustered.py`). Works are run in "
+        "turn in one process; a ratio is the median over the rounds, its range in brackets. Ours starts from "
+        "embeddings and manifest rows.",
+        "",
+    ]
+    sections = {}
+    for name in [arguments.only] if arguments.only else list(PARTS):
+        title, part = PARTS[name]
+        lines = part(arguments.rounds)
+        command = f"python benchmarks/evaluation.py --only {name} --rounds {arguments.rounds}"
+        sections[title] = [measured(command), "", *lines]
+    publish_sections(intro, sections, arguments.output)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """k-reciprocal re-ranking, streamed into the metrics, against the plain matrix product of all images with each other.
 
 python benchmarks/reranking.py --output benchmarks/results/reranking_HARDWARE_YYYYMM.md
+
+With --parts, the other sections of the page stay as they are.
 """
 
 import argparse
@@ -14,7 +16,7 @@ import numpy as np
 import torch
 from clustered import SIZES, Clustered, clustered
 from literal_reranking import literal_rerank
-from page import heading, publish
+from page import measured, publish_sections
 from rounds import interleaved, peak_memory, report_memory
 from torch import Tensor
 
@@ -48,17 +50,21 @@ def main() -> None:
     if arguments.only:
         report_memory(MEMORY[arguments.only])
         return
-    lines = heading(
-        "k-reciprocal re-ranking",
-        "python benchmarks/reranking.py",
+    intro = [
+        "# k-reciprocal re-ranking",
+        "",
         "Random features of dimension 768 (`benchmarks/clustered.py`), float32. *Product*: the inner products of all N "
         f"images with all N images and nothing else, {ROWS} rows at a time into one buffer; *in tiles*: {ROWS} by "
         f"{COLUMNS:,}, which stay in the cache. Ratios are medians of those within a round, all ways in each round; "
         "memory is the peak of a fresh process, imports and features included.",
-    )
+        "",
+    ]
+    sections = {}
     for part in arguments.parts:
-        lines += [*PARTS[part](arguments.rounds), ""]
-    publish(lines, arguments.output)
+        title, *lines = PARTS[part](arguments.rounds)
+        command = f"python benchmarks/reranking.py --parts {part} --rounds {arguments.rounds}"
+        sections[title] = [measured(command), *lines]
+    publish_sections(intro, sections, arguments.output)
 
 
 def market(rounds: int) -> list[str]:
@@ -71,7 +77,7 @@ def market(rounds: int) -> list[str]:
         ways[name] = lambda settings=settings: streamed(data, settings)
     seconds = interleaved(ways, rounds)
     lines = [
-        f"## Market-1501 size, N = {len(data.query) + len(data.gallery):,}, streamed into the metrics",
+        f"Market-1501 size, N = {len(data.query) + len(data.gallery):,}, streamed into the metrics",
         "",
         "| | s (median) | x product | x product in tiles | peak | mAP | target |",
         "|---|---:|---:|---:|---:|---:|---|",
@@ -97,7 +103,7 @@ def literal(rounds: int) -> list[str]:
     data = clustered(*SMALL)
     sides = data.query.numpy(), data.gallery.numpy()
     lines = [
-        f"## Literal official code, N = {SMALL[0] + SMALL[1]:,} ({SMALL[0]:,} queries)",
+        f"Literal official code, N = {SMALL[0] + SMALL[1]:,} ({SMALL[0]:,} queries)",
         "",
         "Full matrices and Python loops, weights in float16 as released (`benchmarks/literal_reranking.py`); both give "
         "the whole matrix. Differences: the largest of all entries.",
@@ -141,7 +147,7 @@ def msmt17(rounds: int) -> list[str]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9  # or that of the shell that started it
     bounds = np.median(samples, axis=0) * total / ROWS
     return [
-        f"## MSMT17 size, N = {total:,}, 20/6, streamed into the metrics",
+        f"MSMT17 size, N = {total:,}, 20/6, streamed into the metrics",
         "",
         f"One run: {seconds:.1f} s, of them {first:.1f} s until the first block. The product takes {bounds[0]:.1f} s, "
         f"in tiles {bounds[1]:.1f} s: extrapolated from {len(samples)} portions of {ROWS} rows by all N in the same "

@@ -1,6 +1,7 @@
 """Files that are either whole or not there, and one process at a time in a folder."""
 
 import contextlib
+import hashlib
 import os
 import sys
 from collections.abc import Iterator
@@ -39,6 +40,15 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, which is read once from start to end."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 @contextmanager

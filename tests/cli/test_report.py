@@ -61,6 +61,24 @@ def test_evaluations_of_a_run_are_kept_in_it(run: Run, trained: Path, tiny_csv: 
     assert compared.json["compared_with_first"]["kept"]["mean_ap"]["value"] == 0
 
 
+def test_every_protocol_has_a_folder_of_its_own(run: Run, trained: Path, tiny_csv: Path) -> None:
+    ways = {
+        "tiny": [],
+        "tiny_multi-query": ["--multi-query"],
+        "tiny_rerank-4-6-0.3": ["--rerank", "--k1", 4],
+        "tiny_cosine_any-camera_both-directions_9-ranks_flip": [
+            *("--metric", "cosine", "--any-camera", "--both-directions", "--max-rank", 9, "--flip"),
+        ],
+    }
+    for options in ways.values():
+        assert run("evaluate", trained, tiny_csv, *options).code == 0
+    assert {folder.name for folder in (trained / "evaluations").iterdir()} == set(ways)
+    pages = {name: (trained / "evaluations" / name / "report.html").read_text(encoding="utf-8") for name in ways}
+    assert "<dt>evaluate.multi_query</dt><dd>True</dd>" in pages["tiny_multi-query"]
+    assert "<dt>evaluate.rerank.k1</dt><dd>4</dd>" in pages["tiny_rerank-4-6-0.3"]
+    assert "<dt>evaluate.rerank</dt><dd>none</dd>" in pages["tiny"]
+
+
 def test_nothing_is_written_where_nothing_is_wanted(run: Run, trained: Path, tiny_csv: Path) -> None:
     assert run("evaluate", trained, tiny_csv, "--no-page").code == 0
     assert run("evaluate", trained / "model", tiny_csv).code == 0

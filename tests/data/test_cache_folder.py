@@ -49,7 +49,7 @@ def test_a_file_in_use_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     used = [reserve(folder, name) for name in ("a.crops", "b.crops")]
     held = [hold(path) for path in used if path is not None]
     try:
-        with caplog.at_level(logging.INFO):
+        with caplog.at_level(logging.WARNING):
             assert reserve(folder, "c.crops") is None
         assert "no room for 100 bytes: 200 of 250 are in use" in caplog.text
         assert names(folder) == {"a.crops", "b.crops"}

@@ -99,7 +99,7 @@ def test_a_set_that_is_too_large_is_not_kept(
 ) -> None:
     needed = 4096 + 32 * 216
     assert open_crop_cache(tiny_manifest, TRANSFORM, "pillow", limit=needed, folder=tmp_path / "a") is not None
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.WARNING):
         assert open_crop_cache(tiny_manifest, TRANSFORM, "pillow", limit=needed - 1, folder=tmp_path / "b") is None
     assert "crops are not kept: they need 0.00 GiB, data.cache allows 0.00" in caplog.text
     assert not (tmp_path / "b").exists()

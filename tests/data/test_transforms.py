@@ -71,7 +71,7 @@ def test_normalize():
 
 
 @pytest.mark.parametrize("flip", [False, True])
-@pytest.mark.parametrize(("down", "right"), [(0, 0), (3, -2), (-4, 5), (40, 0), (0, -16)])
+@pytest.mark.parametrize(("down", "right"), [(0, 0), (3, -2), (-4, 5), (40, 0), (0, -16), (0, 21), (2, -21)])
 def test_normalize_mirrors_and_moves_over_black(flip, down, right):
     image = torch.randint(0, 256, (3, *SIZE), dtype=torch.uint8)
     mean, std = (0.4, 0.5, 0.6), (0.1, 0.2, 0.3)
@@ -152,6 +152,22 @@ def test_padding_moves_the_image_over_black():
         result = original(transform.augment(image, seed)).round().to(torch.uint8)
         places.add(crops[result.contiguous().numpy().tobytes()])
     assert places == {(y, x) for y in range(7) for x in range(7)}
+
+
+@pytest.mark.parametrize("grey", [0.0, 1.0])
+def test_a_border_wider_than_the_image(grey):
+    """Some crops then lie beside the image: they are black, and nothing else is written to."""
+    transform = TrainTransform((4, 3), flip=0.0, padding=10, erase=0.0, grey=grey)
+    white = torch.full((3, 4, 3), 255, dtype=torch.uint8)
+    room = torch.full((3, 3, 4, 3), torch.nan)
+    seen = set()
+    for seed in range(60):
+        result = transform.augment(white, seed, out=room[1])
+        assert not result.isnan().any()
+        seen.add(float(result.max()))
+    assert -1.0 in seen
+    assert max(seen) > 0.9
+    assert room[[0, 2]].isnan().all()
 
 
 def test_black_is_black_before_normalisation():

@@ -166,6 +166,7 @@ KINDS: dict[str, Callable[[dict[str, Any], Shapes, Shapes], bool]] = {
     "jaccard": lambda s, i, o: "features" in i and _starts(o, "k1_"),
     "preprocess": lambda s, i, o: _starts(i, "image_") and any("resized_uint8" in name for name in o),
     "sampler": lambda s, i, o: {"labels", "results"} <= set(s),
+    "cfs": lambda s, i, o: "image" in i and {"score", "order_descending", "kept_index"} <= set(o),
     "dino_loss": lambda s, i, o: {"student_outputs", "teacher_outputs"} <= set(i),
     "dino_head": lambda s, i, o: _starts(o, "grad_of_sum_squared_output/last_layer."),
     "dino_positions": lambda s, i, o: "pos_embed" in i and "crop_sizes_hw" in s,

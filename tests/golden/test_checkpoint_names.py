@@ -147,5 +147,5 @@ def test_moco_v3_has_other_heads() -> None:
     report = _check_encoder(_build("vit_small", shape={"heads": 12}), file)
     assert {key.partition(".")[0] for key in report.left_out} == {"base_encoder", "momentum_encoder", "predictor"}
     assert match_weights(_build("vit_small"), file)[0].misfit == {
-        "attention heads": "12 in the file, 6 in the model, in tensors of equal shapes"
+        "attention heads": "12 in the file, 6 in the model, in tensors of equal shapes: model.shape={heads: 12} fits"
     }

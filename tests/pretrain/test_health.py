@@ -3,7 +3,9 @@ import re
 import pytest
 import torch
 
+from resight.pretrain.create import METHODS
 from resight.pretrain.health import complaints, entropy, spread
+from tests.pretrain.toy import toy_backbone, toy_task, toy_views
 
 
 def test_entropy_is_a_share() -> None:
@@ -37,7 +39,28 @@ def test_collapse_is_named_with_what_to_change() -> None:
         ({"teacher_entropy": 0.999}, "says the same of every image .*lower teacher_temperature"),
         ({"teacher_entropy": 0.001}, "one prototype takes every image .*lower center_momentum"),
         ({"feature_std": 0.02}, "nearly the same .*lower the learning rate"),
-        ({"feature_rank": 1.5}, r"use 1\.5 directions"),
+        ({"feature_rank": 1.5}, r"hardly any directions \(1\.5\); lower the learning rate, or give koleo"),
     ):
         (found,) = complaints({**healthy, **change})
         assert re.search(words, found)
+
+
+def test_advice_is_for_the_method_and_the_same_fault_has_the_same_start() -> None:
+    (one,), (other,) = (complaints({"loss": 1.0, "feature_rank": rank}) for rank in (1.2, 2.4))
+    assert one.partition("(")[0] == other.partition("(")[0]
+    assert "koleo" not in one, "an option of DINO alone"
+    assert "koleo" not in complaints({"feature_std": 0.01})[0]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_features_that_collapse_are_seen_behind_every_head(method: str) -> None:
+    """A batch norm in a projector spreads whatever is left of a difference."""
+    task = toy_task(method, backbone=toy_backbone(drop_path=0.0))
+    healthy = task.terms(task.model, toy_views(method))
+    for net in (task.model.backbone, task.target.backbone):
+        torch.nn.init.constant_(net.norm.weight, 1e-4)
+        torch.nn.init.ones_(net.norm.bias)
+    collapsed = task.terms(task.model, toy_views(method))
+    assert collapsed["feature_std"] < 0.01
+    assert healthy["feature_std"] > 5 * collapsed["feature_std"]
+    assert any("nearly the same" in text for text in complaints({"feature_std": float(collapsed["feature_std"])}))

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
+from tests.pretrain.several import joined, stepped
+
 METHODS = ("dino", "mocov2", "mocov3", "moby")
 
 
@@ -47,3 +49,15 @@ def test_processes_hold_the_same(results: list[dict[str, dict[str, torch.Tensor]
         if "running" in name and method == "mocov2":
             continue  # batch norms by process
         assert torch.equal(first[name], second[name]), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_two_processes_train_as_one_with_the_joined_batch(
+    results: list[dict[str, dict[str, torch.Tensor]]], method: str
+) -> None:
+    """Center, negatives of the other process, order of the queue, batch norms: all as if nothing were parted."""
+    alone = stepped(method, seed=0, batches=[joined(method, number, range(2)) for number in range(3)])
+    for result in results:
+        for name, value in result[f"{method} stepped"].items():
+            assert_close(value, alone[name], rtol=1e-3, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}")

@@ -1,11 +1,15 @@
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from resight.data.dataset import Draw
 from resight.data.manifest import Manifest
-from resight.errors import DataError
+from resight.data.pool import open_pool
+from resight.errors import DataError, MissingExtraError
 from resight.pretrain.view_batch import PoolBatches, ViewDataset, shuffled_batches
 from resight.pretrain.views import byol_views, dino_views
 
@@ -75,3 +79,20 @@ def test_methods_with_two_views_say_what_they_need(tiny_manifest: Manifest) -> N
     batch = next(iter(PoolBatches(ViewDataset.of(tiny_manifest, VIEWS), 8, seed=0)(0, 0)))
     with pytest.raises(ValueError, match="two views of one size, not 2 of 32x16, 3 of 16x8"):
         batch.pair()
+
+
+def test_the_quick_decoder_gives_the_same_views(
+    tiny_manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("simplejpeg")
+    for row in range(4):
+        with Image.open(tiny_manifest.image_path(row)) as image:
+            image.resize((40, 90)).save(tmp_path / f"{row}.jpg", quality=90)
+    pool = open_pool(tmp_path)
+    plain, quick = ViewDataset(pool, VIEWS), ViewDataset(pool, VIEWS, decoder="turbo")
+    for row in range(4):
+        (one, _), (two, _) = (dataset[Draw(row, 7, 0)] for dataset in (plain, quick))
+        assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    with pytest.raises(MissingExtraError, match="fast"):
+        ViewDataset(pool, VIEWS, decoder="turbo")

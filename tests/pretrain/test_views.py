@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from resight.data.transforms import EvalTransform
+from resight.data.transforms import IMAGENET_MEAN, IMAGENET_STD, EvalTransform
 from resight.pretrain.views import View, Views, byol_views, cut, dino_views, luperson_views, mocov2_views
 
 PLAIN = {"flip": 0.0, "jitter": 0.0, "grey": 0.0, "blur": 0.0}
@@ -113,3 +113,16 @@ def test_impossible_views() -> None:
         View((0, 8), (0.1, 1.0))
     with pytest.raises(ValueError, match="area must rise"):
         View((8, 8), (0.5, 0.1))
+
+
+def test_each_method_resizes_as_its_released_code() -> None:
+    assert {view.interpolation for view in dino_views().views} == {"bicubic"}
+    for views in (byol_views(), mocov2_views(), luperson_views()):
+        assert {view.interpolation for view in views.views} == {"bilinear"}
+    image = _image()
+    made = {
+        name: Views((View((64, 32), (1.0, 1.0), name, aspect=(0.5, 0.5), **PLAIN),))(image, seed=0)[0][0]
+        for name in ("bicubic", "bilinear")
+    }
+    expected = EvalTransform((64, 32), IMAGENET_MEAN, IMAGENET_STD, "bilinear")(Image.fromarray(image))
+    assert (made["bilinear"] - expected).abs().max() < 1.6 / 255 / 0.22 < (made["bicubic"] - expected).abs().max()

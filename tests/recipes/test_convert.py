@@ -75,6 +75,30 @@ def test_a_recipe_that_does_not_agree(file: dict[str, object], recipe: dict[str,
         convert_weights(_file(tiny_model(**file)), _recipe(**recipe))
 
 
+@pytest.mark.parametrize(
+    ("jigsaw", "lost", "message"),
+    [
+        (True, ("bottleneck_", "classifier_"), "damaged: it has necks of 1 branches but one jigsaw branch beside"),
+        (True, ("b2.",), "damaged: it has necks of 3 branches but no jigsaw branch"),
+        (True, ("b1.0.attn",), "lacks what every vit_nano has, .*; it is damaged or holds another net"),
+        (False, ("base.pos_embed",), "lacks what every vit_nano has"),
+    ],
+)
+def test_a_damaged_file_is_not_described_as_another(jigsaw: bool, lost: tuple[str, ...], message: str) -> None:
+    model = tiny_model(jigsaw=jigsaw, num_cameras=3)
+    state = {name: value for name, value in official_state(model).items() if not name.startswith(lost)}
+    file = from_tensors(state, source="x.pth")
+    with pytest.raises(ModelFormatError, match=message):
+        convert_weights(file, _recipe(jigsaw=jigsaw, side_information="camera"))
+
+
+def test_a_jigsaw_without_necks_tells_no_number_of_parts() -> None:
+    model = tiny_model(jigsaw=True, num_classes=0, neck="none")
+    file = from_tensors(model.state_dict(), source="ours.safetensors")
+    embedder, _ = convert_weights(file, _recipe(jigsaw=True, neck="none"))
+    assert embedder.card.settings["jigsaw_parts"] == 2
+
+
 def test_the_size_that_fits_is_named() -> None:
     big = tiny_model(image_size=(256, 128), patch_size=16, stride=12)
     with pytest.raises(ModelFormatError, match=r"use model.image_size=\[256,128\] model.stride=12$"):

@@ -6,7 +6,7 @@ import pytest
 from resight.data.draws import draw_galleries
 from resight.errors import DataError
 from resight.evaluation import calibrate
-from resight.recipes.details import details, first_sides
+from resight.recipes.details import details, first_sides, image_numbers
 from resight.recipes.evaluation_set import EvaluationSet
 from resight.recipes.schema import DataSection, EvaluateSection
 from tests.evaluation.drawn import clustered
@@ -57,6 +57,30 @@ def test_both_directions_weigh_the_same() -> None:
     assert found.over_queries.num_units == report.num_valid
     assert found.groups is not None
     assert sum(group.num_queries for group in found.groups.groups) == report.num_query
+
+
+def test_queries_of_the_same_images_are_drawn_again_as_one() -> None:
+    test, single = made()
+    query = test.query.with_column("camid", ["0"] * 40)
+    test = EvaluationSet(query, test.gallery, test.section, test.both_directions)
+    assert image_numbers(test).tolist() == list(range(40))
+    people = query.column("pid").tolist()
+    assert image_numbers(test, multi_query=True).tolist() == [people.index(one) for one in people]
+    vectors = test.merge_queries(*single), single[1]
+    report = test.report(*vectors)
+    found = details(test, vectors, report, multi_query=True)
+    assert found.over_queries.num_units == 20
+    assert found.over_queries.value == pytest.approx(report.mean_ap)
+    alone = details(test, vectors, report)
+    width, too_sure = (one.over_queries.high - one.over_queries.low for one in (found, alone))
+    assert width > too_sure
+
+
+def test_queries_without_camera_are_on_their_own() -> None:
+    test, _ = made()
+    query = test.query.with_column("camid", [None] * 39 + ["0"])
+    test = EvaluationSet(query, test.gallery, test.section, test.both_directions)
+    assert image_numbers(test, multi_query=True).tolist() == list(range(40))
 
 
 def test_images_of_several_draws_are_drawn_again_as_one() -> None:

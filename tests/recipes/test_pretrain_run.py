@@ -11,6 +11,7 @@ from resight.data.manifest import Manifest
 from resight.errors import DataError, ModelFormatError, RecipeError, TrainingError
 from resight.models.weights import read_weights
 from resight.recipes import TrainRecipe, load_recipe, update
+from resight.recipes.evaluation_set import Listener
 from resight.recipes.pretrain_run import pretrain
 from resight.recipes.pretrain_schema import PretrainRecipe
 from resight.recipes.run import train
@@ -121,3 +122,38 @@ def test_what_cannot_be_run(tiny_manifest: Manifest, tmp_path: Path) -> None:
         load_recipe("market1501_transreid", schema=PretrainRecipe)
     with pytest.raises(RecipeError, match=r"small_dino is a recipe of `resight pretrain`"):
         load_recipe("small_dino")
+
+
+def test_another_order_of_the_pool_does_not_go_on(tiny_manifest: Manifest, tmp_path: Path) -> None:
+    """Else images of the epoch would come twice and others never."""
+    recipe = tiny_pretraining(tiny_manifest.root)
+    with pytest.raises(Stopped):
+        pretrain(recipe, tmp_path / "run", listener=stop_at(0, 3))
+    with pytest.raises(TrainingError, match=r"other settings \(data\.run\).*resight pretrain .*recipe\.yaml -o"):
+        pretrain(update(recipe, {"data": {"run": 4}}), tmp_path / "run", resume=True)
+
+
+def test_looks_inside_an_epoch(tiny_manifest: Manifest, tmp_path: Path) -> None:
+    changes = {"train": {"look_steps": 3, "epochs": 1}, "schedule": {"warmup_epochs": 0}}
+    recipe = tiny_pretraining(tiny_manifest.root, "mocov3", **changes)
+    told: list[dict[str, float]] = []
+    pretrain(recipe, tmp_path / "run", listener=Listener(on_look=told.append))
+    looks = [json.loads(line) for line in (tmp_path / "run" / "steps.jsonl").read_text().splitlines()]
+    assert looks == told
+    assert [(look["epoch"], look["step"]) for look in looks] == [(1, 3), (1, 6)]
+    assert {"loss", "feature_std", "feature_rank", "images_per_second"} <= set(looks[0])
+
+
+def test_heads_of_another_number_are_not_taken_in_silence(
+    tiny_manifest: Manifest, tiny_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    """Tensors of 2 and of 3 heads have the same shapes."""
+    run = tmp_path / "pretrained"
+    pretrain(tiny_pretraining(tiny_manifest.root, model={"shape": {"heads": 2}}), run)
+    model = {"patch_size": 8, "image_size": [32, 16], "shape": {"mlp_ratio": 2.0}}
+    for file in (run / "backbone.safetensors", run / "checkpoints" / "last.pt"):
+        wrong = update(tiny_recipe, {"model": {**model, "weights": str(file)}, "train": {"epochs": 1}})
+        with pytest.raises(ModelFormatError, match=r"heads \(2 in the file, 3 in the model.*shape=\{heads: 2\}"):
+            train(wrong, tmp_path / "wrong")
+        right = update(wrong, {"model": {"shape": {"heads": 2}}})
+        train(right, tmp_path / file.stem)

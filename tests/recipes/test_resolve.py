@@ -89,7 +89,7 @@ def test_any_value_can_be_overridden() -> None:
         ("schedule.milestones=[70, 40]", r"  schedule: milestones are epochs that ascend, not \[70\.0, 40\.0\]"),
         ("schedule.milestones=[-1]", r"schedule\.milestones\.0"),
         ("loss.margin=-1", r"loss\.margin"),
-        ("loss={identity_weight: 0, triplet_weight: 0}", r"  loss: all weights are 0"),
+        ("loss={identity_weight: 0, triplet_weight: 0}", r"  loss: no weight tells identities apart: all are 0"),
         ("train.seed=9223372036854775808", r"train\.seed"),
     ],
 )

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from resight.data.manifest import Manifest
 from resight.errors import TrainingError
@@ -77,6 +78,21 @@ def test_a_resume_may_change_what_no_weight_depends_on(
     assert outcome.report is not None
     assert len(outcome.report.cmc) == 3
     assert load_recipe(str(tmp_path / "run" / "recipe.yaml")) == changed
+
+
+def test_a_run_of_a_version_with_fewer_settings_goes_on(tiny_recipe: TrainRecipe, tmp_path: Path) -> None:
+    train(tiny_recipe, tmp_path / "run")
+    rows, file = rows_of(tmp_path / "run"), tmp_path / "run" / "recipe.yaml"
+    stored = yaml.safe_load(file.read_text())
+    del stored["train"]["mining"], stored["data"]["cache"], stored["evaluate"]
+    file.write_text(yaml.safe_dump(stored))
+    train(tiny_recipe, tmp_path / "run", resume=True)
+    assert rows_of(tmp_path / "run") == rows
+    assert load_recipe(str(file)) == tiny_recipe
+    del stored["model"]["shape"]  # which this run does not have from the defaults
+    file.write_text(yaml.safe_dump(stored))
+    with pytest.raises(TrainingError, match=r"other settings \(model\.shape\.depth"):
+        train(tiny_recipe, tmp_path / "run", resume=True)
 
 
 def test_a_resume_needs_the_training_rows_that_the_run_began_with(

@@ -10,7 +10,7 @@ from resight.errors import RecipeError
 from resight.functional import RERANK_PRESETS, Rerank
 from resight.losses import ReIDLoss
 from resight.models import create_model
-from resight.recipes import RECIPES, TrainRecipe, load_recipe
+from resight.recipes import RECIPES, TrainRecipe, load_recipe, update
 from resight.recipes.build import build_group_rule, build_loop_settings
 from resight.recipes.evaluation_set import rerank_of
 from resight.recipes.schema import AugmentSection, EvaluateSection, LossSection, ModelSection, RerankSection
@@ -91,3 +91,12 @@ def test_the_market_ablation_differs_in_what_it_is_about() -> None:
         "transreid": (True, "camera"),
     }
     assert RECIPES["market1501_transreid_stride"]().model.stride == 12
+
+
+@pytest.mark.parametrize("center", [0.0, 0.0005])
+def test_some_loss_has_to_tell_identities_apart(center: float) -> None:
+    weights = {"identity_weight": 0, "triplet_weight": 0, "center_weight": center}
+    alone = ", or only the center loss, which would pull all images to one point" if center else ""
+    with pytest.raises(RecipeError, match=f"loss: no weight tells identities apart: all are 0{alone}; set identity"):
+        update(TrainRecipe(), {"loss": weights})
+    assert update(TrainRecipe(), {"loss": {**weights, "contrastive_weight": 0.1}}).loss.center_weight == center

@@ -1,4 +1,6 @@
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,42 @@ from resight.evaluation import Crop, evaluate
 from resight.inference import Attention
 from resight.report import RunResult, collect_figures
 from resight.report.figure_data import Lists
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    with api.sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+        if found is None and not Path(own).exists():
+            pytest.skip("no Chromium is installed")
+        started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Opens a file without network; whatever the page complains about fails the test."""
+    contexts = []
+
+    def load(path, **options):
+        context = browser.new_context(offline=True, reduced_motion="reduce", **options)
+        contexts.append(context)
+        page, complaints = context.new_page(), []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(request.url))
+        page.goto(path.resolve().as_uri())
+        page.complaints = complaints
+        return page
+
+    yield load
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture
@@ -103,3 +141,23 @@ def with_lists():
         return replace(run, figures=figures)
 
     return change
+
+
+@pytest.fixture
+def scored_pool(tmp_path):
+    """(scores.parquet, kept, target): 240 images of three folders with scores, half of them kept, two damaged."""
+    rng = np.random.default_rng(0)
+    columns = {"image": [], "score": []}
+    for place in range(240):
+        folder = ("a", "b", "c")[place % 3]
+        (tmp_path / "pool" / folder).mkdir(parents=True, exist_ok=True)
+        name = f"pool/{folder}/{place:03d}.png"
+        Image.new("RGB", (16, 32), tuple(int(c) for c in rng.integers(0, 255, 3))).save(tmp_path / name)
+        columns["image"].append(name)
+        columns["score"].append(float(rng.normal() + (place % 3)))
+    columns["score"][10] = columns["score"][20] = None
+    manifest = Manifest.from_columns(columns, root=tmp_path)
+    manifest.write(tmp_path / "scores.parquet")
+    scores = manifest.column("score")
+    kept = np.nan_to_num(scores, nan=-np.inf) >= np.nanmedian(scores)
+    return tmp_path / "scores.parquet", kept, manifest.select(np.arange(50)).with_column("pid", ["x"] * 50)

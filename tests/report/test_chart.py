@@ -54,6 +54,17 @@ def test_larger_values_stand_higher_and_the_description_tells_the_ends():
     assert chart.description == "mAP by epoch: a from 10.0 % to 50.0 %"
 
 
+def test_what_y_is_stands_beside_the_title():
+    chart = make_chart("CMC", [Series(0, "a", [(1, 0.1), (2, 0.5)])], x_name="k", y_name="share", percent=True)
+    assert (chart.title, chart.y_name) == ("CMC", "share")
+    assert chart.description.startswith("CMC (share) by k: ")
+
+
+def test_the_last_mark_has_room():
+    chart = make_chart("p", [Series(0, "a", [(0, 1), (1, 2)])], x_name="recall", x_axis="percent")
+    assert chart.x_ticks[-1].at + 17 <= chart.width  # half of "100 %" in 12 pixels
+
+
 def test_other_axes_have_their_own_texts():
     real = make_chart("d", [Series(0, "a", [(0.2, 1), (1.9, 2)])], x_name="distance", x_axis="real")
     assert [tick.text for tick in real.x_ticks] == ["0.5", "1.0", "1.5"]

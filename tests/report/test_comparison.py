@@ -71,6 +71,7 @@ def test_an_image_that_several_draws_ask_is_one_unit(two):
     as_others = [twice(run, None) for run in two]
     wide, narrow = (intervals_of(run)["mean_ap"] for run in (drawn[0], as_others[0]))
     assert narrow.high - narrow.low < 0.8 * (wide.high - wide.low)
+    assert compare(as_others[0], drawn[1]).mean_ap == compare(drawn[0], as_others[1]).mean_ap == compare(*drawn).mean_ap
     again = type(drawn[0].figures).from_json(json.loads(json.dumps(drawn[0].figures.to_json())))
     assert again.images == images
     old = {name: value for name, value in drawn[0].figures.to_json().items() if name != "images"}

@@ -1,3 +1,4 @@
+import re
 import sys
 from xml.etree import ElementTree
 
@@ -27,6 +28,22 @@ def test_every_figure_as_png_and_svg(tmp_path, make_run):
             assert (pixels < 200).mean() > 0.002
         else:
             assert ElementTree.parse(path).getroot().tag.endswith("svg")
+
+
+def test_figures_say_what_they_show(tmp_path, make_run):
+    write_figures(tmp_path, [make_run()])
+
+    def texts(name):
+        return re.findall(r"<!-- (.*?) -->", (tmp_path / f"{name}.svg").read_text(encoding="utf-8"), re.DOTALL)
+
+    assert {"squared euclidean distance", "share of the pairs of a kind"} <= set(texts("distances"))
+    assert {"k", "match within the first k", "1", "5"} <= set(texts("cmc"))
+    lists = texts("rank_lists_worst")
+    assert {"query", "1", "2"} <= set(lists)
+    assert any(text.startswith("camera ") for text in lists)
+    assert any("dashed red: wrong" in text for text in lists)
+    assert any("from night (least) to light (most)" in text for text in texts("attention_rollout"))
+    assert any("identities, a colour for each" in text for text in texts("embedding_map_pca"))
 
 
 def test_several_runs(tmp_path, make_run):

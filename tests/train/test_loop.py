@@ -219,6 +219,22 @@ def test_a_gradient_that_is_not_finite_spoils_neither_weights_nor_checkpoint(tmp
     assert all(torch.isfinite(value).all() for value in model.state_dict().values())
 
 
+def test_fp16_in_which_no_scale_of_the_loss_is_small_enough() -> None:
+    """Each step would be skipped to the end of the run, and nothing learned."""
+
+    class Steep(SupervisedTask):
+        def terms(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+            terms = super().terms(model, batch)
+            return {**terms, "loss": terms["loss"] + (terms["loss"] - terms["loss"].detach()).sqrt()}
+
+    model = toy_model()
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    trainer = toy_trainer(model=model, task=Steep(model, ReIDLoss()), precision="fp16", epochs=9)
+    with pytest.raises(TrainingError, match="gradients are not finite in epoch 7, step 2"):
+        trainer.fit()
+    assert all(torch.equal(value, before[name]) for name, value in model.named_parameters())
+
+
 def test_no_batch() -> None:
     trainer = toy_trainer(batches=lambda epoch, start: ToyBatches(epoch, start, count=0))
     with pytest.raises(TrainingError, match="no batch"):
@@ -277,6 +293,13 @@ def test_out_of_memory_says_what_to_lower(tmp_path: Path) -> None:
 
     trainer = toy_trainer(task=Huge(toy_model(), ReIDLoss()))
     with pytest.raises(MemoryLimitError, match="out of memory while training on 6 images at a time; take fewer"):
+        trainer.fit()
+
+
+def test_out_of_memory_in_the_first_step_of_the_optimiser(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = toy_trainer()
+    monkeypatch.setattr(trainer.optimizer, "step", lambda *_, **__: torch.empty(2**60))
+    with pytest.raises(MemoryLimitError, match="out of memory while taking a step of the optimiser; take fewer"):
         trainer.fit()
 
 

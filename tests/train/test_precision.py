@@ -293,3 +293,16 @@ def test_autocast_is_off_in_fp32() -> None:
         assert current() == "fp32"
     with autocast(CPU, "fp16"):
         assert current() == "fp16"
+
+
+@pytest.mark.parametrize(("name", "says"), [("fp32", False), ("auto", False), ("bf16", True), ("fp16", True)])
+def test_a_narrow_type_on_a_cpu_is_said_once(name: Any, says: bool, caplog: pytest.LogCaptureFixture) -> None:
+    toy_trainer(precision=name, epochs=2).fit()
+    line = f"{name} may take many times as long as fp32 on a CPU; train.precision=auto measures which is quicker"
+    assert caplog.messages.count(line) == says
+
+
+def test_a_model_that_cannot_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copy, "deepcopy", lambda value: torch.empty(2**60))
+    with pytest.raises(MemoryError, match="while copying the model to measure its precision; name one, such as"):
+        measure(Told(slow_in()))

@@ -147,3 +147,17 @@ def test_report(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run", RECIPE)
     run.write_report({"mean_ap": 0.5})
     assert json.loads(run.report_json.read_text()) == {"mean_ap": 0.5}
+
+
+def test_a_recipe_of_an_older_version_means_the_defaults_of_keys_that_it_lacks(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    _begin(run)
+    defaults = {"train": {"epochs": 9, "clip": None, "share": (1, 2)}, "model": {"shape": {}, "width": 4}}
+    now = {**RECIPE, "train": {**RECIPE["train"], "clip": None, "share": (1, 2)}, "model": {"shape": {}, "width": 4}}
+    with pytest.raises(TrainingError, match=r"other settings \(model, train\.share\)"):
+        RunFolder.create(tmp_path / "run", now, resume=True)
+    other = {**now, "model": {"shape": {}, "width": 5}, "train": {**now["train"], "epochs": 9}}
+    with pytest.raises(TrainingError, match=r"other settings \(model\.width, train\.epochs\)"):
+        RunFolder.create(tmp_path / "run", other, defaults=defaults, resume=True)
+    RunFolder.create(tmp_path / "run", now, defaults=defaults, resume=True)
+    assert yaml.safe_load(run.recipe.read_text())["model"]["width"] == 4

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from resight.train import Hooks
+from resight.train.checkpoint import load_checkpoint
 from resight.train.stop import StopSignals
 from tests.train.toy import BATCHES, assert_same, state_of, toy_model, toy_trainer
 
@@ -64,6 +66,55 @@ def test_a_second_ctrl_c_acts_at_once(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         trainer.fit()
     assert not (tmp_path / "last.pt").exists()
+
+
+def test_a_second_sigterm_changes_nothing(tmp_path: Path) -> None:
+    trainer = toy_trainer(tmp_path / "last.pt", hooks=_signal_at(2, signal.SIGTERM, times=2))
+    with pytest.raises(SystemExit, match="143"):
+        trainer.fit()
+    assert load_checkpoint(tmp_path / "last.pt")["step"] == 3
+
+
+@pytest.mark.usefixtures("ordinary_ctrl_c")
+def test_ctrl_c_after_sigterm_is_the_first_one(tmp_path: Path) -> None:
+    def on_step(epoch: int, step: int, steps: int, loss: float) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT) if step == 1 else ():
+            signal.raise_signal(number)
+
+    with pytest.raises(SystemExit, match="143"):
+        toy_trainer(tmp_path / "last.pt", hooks=Hooks(on_step=on_step)).fit()
+    assert load_checkpoint(tmp_path / "last.pt")["step"] == 2
+
+
+def _sum_of_weights(model: torch.nn.Module) -> dict[str, float]:
+    return {"mean_ap": float(sum(value.detach().double().sum() for value in model.parameters()))}
+
+
+@pytest.mark.parametrize("end", [*ENDS, None], ids=["Ctrl-C", "SIGTERM", "kill"])
+def test_before_and_in_an_evaluation_no_epoch_is_lost(tmp_path: Path, end: int | None) -> None:
+    """After a signal the run leaves without the evaluation; resuming makes up for it, and the rows are equal."""
+    path, settings = tmp_path / "last.pt", {"epochs": 2, "evaluate_every": 1, "save_every": 0}
+    expected: list[dict[str, Any]] = []
+    toy_trainer(hooks=Hooks(on_row=expected.append, evaluate=_sum_of_weights), **settings).fit()
+
+    def killed(model: torch.nn.Module) -> dict[str, float]:
+        assert end is None, "it is left out"
+        raise KeyError
+
+    rows: list[dict[str, Any]] = []
+    hooks = Hooks(on_row=rows.append, evaluate=killed)
+    if end is not None:
+        hooks.on_step = _signal_at(BATCHES, end).on_step
+    with pytest.raises(KeyError if end is None else ENDS[end]):  # type: ignore[arg-type]
+        toy_trainer(path, hooks=hooks, **settings).fit()
+    state = load_checkpoint(path)
+    assert (state["epoch"], state["step"], rows) == (0, BATCHES, [])
+    hooks = Hooks(on_row=rows.append, evaluate=_sum_of_weights)
+    again = toy_trainer(path, model=toy_model(seed=1), hooks=hooks, **settings)
+    again.resume()
+    again.fit()
+    assert all(row.pop("images_per_second") > 0 for row in (*rows, *expected))
+    assert rows == expected
 
 
 def test_outside_the_main_thread_nothing_is_caught() -> None:

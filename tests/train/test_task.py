@@ -51,3 +51,18 @@ def test_without_identity_loss_the_necks_stay_out_of_training() -> None:
     SupervisedTask(model, ReIDLoss(identity_weight=0))
     assert not any(parameter.requires_grad for parameter in model.necks.parameters())
     assert all(parameter.requires_grad for parameter in model.encoder.parameters())
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_batch_that_unreadable_images_left_with_one_identity(joined: bool) -> None:
+    batch = toy_batch(0, 0)._replace(labels=torch.zeros(6, dtype=torch.int64), skipped=("cannot read x.jpg", "y"))
+
+    def terms(loss: ReIDLoss) -> object:
+        task = SupervisedTask(toy_model(), loss)
+        if joined:
+            return task.joined_terms(task.encode(task.encoder, batch), [batch])
+        return task.terms(task.model, batch)
+
+    with pytest.raises(DataError, match=r"one identity, since 2 of its images .* the first: cannot read x\.jpg"):
+        terms(ReIDLoss())
+    assert terms(ReIDLoss(triplet_weight=0))

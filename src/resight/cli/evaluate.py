@@ -47,8 +47,8 @@ def evaluate(
 
     Example: resight evaluate runs/market1501_transreid market.parquet --page ranks.html
 
-    Of a run folder, numbers and page are kept in its folder evaluations; `resight report` compares such folders. A
-    model that is no run is evaluated without a page, unless --output or --page says where it goes.
+    Of a run folder, numbers and page are kept in its folder evaluations, each protocol in its own; `resight report`
+    compares such folders. A model that is no run is evaluated without a page, unless --output or --page says where.
 
     Metric, ranks, cameras, directions, re-ranking and mirroring are those that the model was trained with, where no
     option says otherwise.
@@ -79,14 +79,17 @@ def evaluate(
     vectors = (test.merge_queries(query, gallery) if multi_query else query, gallery)
     report = test.report(*vectors)
     fars = () if threshold_at_fpr is None else (threshold_at_fpr,)
-    found = details(test, vectors, report, by=by, fars=fars, calibration=embedder.card.calibration)
-    numbers = _numbers(report, test, vectors, found, {**asdict(protocol), "flip": flip, "multi_query": multi_query})
+    calibration = embedder.card.calibration
+    found = details(test, vectors, report, by=by, fars=fars, calibration=calibration, multi_query=multi_query)
+    said = {**asdict(protocol), "flip": flip, "multi_query": multi_query}
+    numbers = _numbers(report, test, vectors, found, said)
     if json:
         print_json(numbers)
     else:
         _print(numbers, report, found, camera_table=camera_pairs, fpr=threshold_at_fpr)
         out.print(f"protocol: {_in_words(protocol, flip)}{', several images a query' if multi_query else ''}")
-    folder = output or (_folder(Path(model), data) if page is None else None)
+    trained = {**asdict(embedder.card.protocol), "flip": embedder.card.flip, "multi_query": False}
+    folder = output or (_folder(Path(model), data, said, trained) if page is None else None)
     if not no_page and (folder or page):
         from resight.recipes.pages import evaluation_result
 
@@ -158,10 +161,26 @@ def _print(
     print_details(found, report, camera_table=camera_table, fpr=fpr)
 
 
-def _folder(model: Path, data: Path) -> Path | None:
-    """Where the evaluation of a run is kept; None for a model that is no run, or one that nobody may write to."""
-    is_run = (model / "recipe.yaml").is_file() and (model / "model").is_dir()
-    return model / "evaluations" / data.resolve().stem if is_run and os.access(model, os.W_OK) else None
+def _folder(model: Path, data: Path, protocol: Mapping[str, Any], trained: Mapping[str, Any]) -> Path | None:
+    """Where the evaluation of a run is kept; None for a model that is no run, or one that nobody may write to.
+
+    Named by the data, and by what of the protocol is not as in the training.
+    """
+    if not (model / "recipe.yaml").is_file() or not (model / "model").is_dir() or not os.access(model, os.W_OK):
+        return None
+    differing = [_name_part(name, value) for name, value in protocol.items() if value != trained[name]]
+    return model / "evaluations" / "_".join([data.resolve().stem, *differing])
+
+
+def _name_part(name: str, value: Any) -> str:
+    """A setting as part of a file name: cosine, any-camera, rerank-20-6-0.3, no-flip, 10-ranks."""
+    if name in ("metric", "max_rank"):
+        return str(value).replace("_", "-") if name == "metric" else f"{value}-ranks"
+    if isinstance(value, dict):
+        return "-".join([name, *(f"{number:g}" for number in value.values())])
+    others = {"cross_camera": "any-camera", "both_directions": "one-direction"}
+    words = name.replace("_", "-")
+    return words if value else others.get(name, f"no-{words}")
 
 
 def _write(page: Path | None, folder: Path | None, result: "RunResult", numbers: dict[str, Any]) -> None:

@@ -98,7 +98,7 @@ Output: TypeAlias = Annotated[
         "--output",
         "-o",
         help="Folder for numbers and page.",
-        show_default="RUN/evaluations/DATA",
+        show_default="a folder in RUN/evaluations",
         rich_help_panel=_OUTPUT,
     ),
 ]

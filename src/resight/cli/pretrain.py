@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from resight.cli.console import is_first_process, note, out, print_json
+from resight.cli.runs import resumable, run_folder
 
 Method = Literal["dino", "mocov2", "mocov3", "moby"]
 _PROBED = {"knn_accuracy": "k-NN accuracy of the probe:", "probe_map": "mAP of the probe:"}
@@ -45,10 +46,8 @@ def pretrain(
     Several GPUs: torchrun --nproc-per-node 8 -m resight.cli.main pretrain ...
     """
     from resight.cli.listen import training_display
-    from resight.errors import TrainingError
     from resight.recipes import PretrainRecipe, load_recipe, update
     from resight.recipes.pretrain_run import pretrain as run
-    from resight.train import RunFolder
 
     name, words = _chosen(recipe, method, list(overrides or []))
     settings = load_recipe(name, words, schema=PretrainRecipe)
@@ -58,18 +57,9 @@ def pretrain(
     if probe is not None:
         changes["probe"] = {"source": probe}
     settings = update(settings, changes)
-    folder = output or Path("runs") / _run_name(name)
-    if resume and not RunFolder(folder).recipe.is_file():
-        raise TrainingError(
-            f"there is no run in {folder} to resume; check --output, or leave --resume out to start one there"
-        )
-    try:
-        with training_display(settings.train.epochs, name="pre-training") as listener:
-            outcome = run(settings, folder, resume=resume, listener=listener)
-    except (KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM
-        if RunFolder(folder).recipe.is_file():
-            note(f"to go on later, repeat the command with --resume; the run is in {folder}")
-        raise
+    folder = run_folder(name, output, resume=resume)
+    with resumable(folder), training_display(settings.train.epochs, name="pre-training") as listener:
+        outcome = run(settings, folder, resume=resume, listener=listener)
     if not is_first_process():
         return
     note(f"what it saw first: {outcome.folder.crops}")
@@ -95,9 +85,3 @@ def _chosen(recipe: str | None, method: Method | None, overrides: list[str]) -> 
     if recipe is None and method is None:
         raise RecipeError("say what to run: a recipe (`resight recipes pre-training` lists them), or --method dino")
     return (recipe or f"small_{method}"), overrides
-
-
-def _run_name(recipe: str) -> str:
-    """The recipe's name; of the recipe.yaml that a run keeps, the run's."""
-    path = Path(recipe)
-    return path.resolve().parent.name if path.name == "recipe.yaml" else path.stem

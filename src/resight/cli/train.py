@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from resight.cli.console import is_first_process, note, out, print_json
+from resight.cli.runs import resumable, run_folder
 
 
 def train(
@@ -33,29 +34,19 @@ def train(
     Several GPUs: torchrun --nproc-per-node 4 -m resight.cli.main train ...
     """
     from resight.cli.listen import training_display
-    from resight.errors import MissingExtraError, TrainingError
+    from resight.errors import MissingExtraError
     from resight.recipes import load_recipe, update
     from resight.recipes.pages import write_run_page
     from resight.recipes.run import train as run
-    from resight.train import RunFolder
 
     settings = load_recipe(recipe, overrides or [])
     if data is not None:
         settings = update(settings, {"data": {"source": data}})
     if init is not None:
         settings = update(settings, {"model": {"weights": init}})
-    folder = output or Path("runs") / _run_name(recipe)
-    if resume and not RunFolder(folder).recipe.is_file():
-        raise TrainingError(
-            f"there is no run in {folder} to resume; check --output, or leave --resume out to start one there"
-        )
-    try:
-        with training_display(settings.train.epochs) as listener:
-            outcome = run(settings, folder, resume=resume, listener=listener)
-    except (KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM
-        if RunFolder(folder).recipe.is_file():
-            note(f"to go on later, repeat the command with --resume; the run is in {folder}")
-        raise
+    folder = run_folder(recipe, output, resume=resume)
+    with resumable(folder), training_display(settings.train.epochs) as listener:
+        outcome = run(settings, folder, resume=resume, listener=listener)
     if not is_first_process():
         return
     note(f"model: {outcome.folder.model}")
@@ -68,9 +59,3 @@ def train(
         print_json({"run": folder, "report": None if outcome.report is None else outcome.report.to_json()})
     else:
         out.print(outcome.report.summary() if outcome.report else "no query and gallery rows: trained, not evaluated")
-
-
-def _run_name(recipe: str) -> str:
-    """The recipe's name; of the recipe.yaml that a run keeps, the run's."""
-    path = Path(recipe)
-    return path.resolve().parent.name if path.name == "recipe.yaml" else path.stem

@@ -128,7 +128,7 @@ def _fresh_model(name: str, found: "NetDescription | None") -> "ReIDModel":
     if found.sizes:
         settings["image_size"], settings["stride"] = found.sizes[0]
     if found.has_parts:
-        settings |= {"jigsaw": True, "jigsaw_parts": found.num_branches - 1}
+        settings |= {"jigsaw": True} | ({"jigsaw_parts": found.num_branches - 1} if found.num_branches > 1 else {})
     try:
         return create_model(name, **settings)
     except ValueError:  # such as a ResNet, which has neither stride nor cameras
@@ -148,7 +148,8 @@ def _lines(content: "WeightFile", found: "NetDescription | None", numbers: dict[
         grid = "a grid that cannot be told" if found.grid is None else f"a grid of {found.grid[0]}x{found.grid[1]}"
         sizes = " or ".join(f"{size[0]}x{size[1]} at stride {stride}" for size, stride in found.sizes)
         lines.append(f"positions: {found.positions} rows, {grid}" + (f", as of {sizes}" if sizes else ""))
-        lines.append(f"jigsaw: {f'{found.num_branches - 1} parts' if found.has_parts else 'none'}")
+        parts = f"{found.num_branches - 1} parts" if found.num_branches > 1 else "parts whose number cannot be told"
+        lines.append(f"jigsaw: {parts if found.has_parts else 'none'}")
         lines.append(f"side information: {f'{found.side_rows} cameras x views' if found.side_rows else 'none'}")
         lines.append(f"classes: {found.num_classes or 'none'}")
     lines.append(f"fits: {', '.join(numbers['models']) or 'none of the named models'}")

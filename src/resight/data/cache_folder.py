@@ -54,7 +54,7 @@ class CacheFolder:
             taken = self._make_room(path, limit - size)
             free = shutil.disk_usage(self.folder).free
             if taken + size > limit or free < size:
-                _logger.info(
+                _logger.warning(
                     "%s has no room for %d bytes: %d of %d are in use, and the disk has %d left",
                     *(self.folder, size, taken, limit, free),
                 )

@@ -111,10 +111,10 @@ def open_crop_cache(
     """
     needed = _padded(8 * len(manifest)) + len(manifest) * _step(transform.image_size)
     if needed > limit:
-        _logger.info("crops are not kept: they need %.2f GiB, data.cache allows %.2f", needed / 2**30, limit / 2**30)
+        _logger.warning("crops are not kept: they need %.2f GiB, data.cache allows %.2f", needed / 2**30, limit / 2**30)
         return None
     if not hasattr(os, "pwrite"):
-        _logger.info("crops are not kept: this system cannot write to a place in a file that others write to")
+        _logger.warning("crops are not kept: this system cannot write to a place in a file that others write to")
         return None
     try:
         name = f"{_fingerprint(manifest, transform, decoder)}.crops"

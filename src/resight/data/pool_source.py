@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
+from PIL import UnidentifiedImageError
 
 from resight.data.decode import Box, Decoder, open_pixels
 from resight.data.manifest import Manifest
@@ -56,4 +57,13 @@ class Pool(ABC):
         try:
             return open_pixels(data, self.box(row), decoder)
         except DataError as error:
-            raise DataError(f"cannot use the image {self.key(row)} (row {row}): {error.__cause__ or error}") from error
+            raise DataError(f"cannot use the image {self.key(row)} (row {row}): {_reason(error)}") from error
+
+
+def _reason(error: DataError) -> Exception | str:
+    """What is wrong with the bytes; Pillow names them by their address, which says nothing and is never the same."""
+    return (
+        "it is no image, or cut short"
+        if isinstance(error.__cause__, UnidentifiedImageError)
+        else error.__cause__ or error
+    )

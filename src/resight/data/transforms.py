@@ -68,6 +68,7 @@ def normalize(
     from resight.data.pixel_loops import normalize_moved  # imports numba
 
     out = torch.empty(image.shape, dtype=torch.float32) if out is None else out
+    down, right = _inside(image, down, right)
     normalize_moved(image.contiguous().numpy(), *_channels(mean, std), flip, down, right, out.numpy())
     return out
 
@@ -223,7 +224,14 @@ class _Chance:
 
 def _moved(image: Tensor, down: int, right: int) -> Tensor:
     """The image moved by so many pixels, over black."""
+    down, right = _inside(image, down, right)
     return F.pad(image, (right, -right, down, -down))
+
+
+def _inside(image: Tensor, down: int, right: int) -> tuple[int, int]:
+    """A move by no more than the image's height and width, which leave nothing of it already."""
+    height, width = image.shape[-2:]
+    return min(max(down, -height), height), min(max(right, -width), width)
 
 
 def _lose_detail(image: Tensor, share: float) -> Tensor:

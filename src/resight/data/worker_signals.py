@@ -1,5 +1,7 @@
 """Signals in the processes that load images."""
 
+import atexit
+import multiprocessing.util  # its own function for the end of the process is registered here, and so runs after ours
 import signal
 
 
@@ -11,3 +13,13 @@ def leave_signals_to_the_main_process(worker: int) -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+def _end_workers() -> None:
+    """Python's own end would send SIGTERM to a worker that is left over, and then wait for it for ever."""
+    for process in multiprocessing.active_children():
+        if process.daemon:
+            process.kill()
+
+
+atexit.register(_end_workers)

@@ -17,6 +17,7 @@ from resight.models.backbones import VIT_SHAPES, ViTShape
 from resight.models.resnet import RESNET_SHAPES
 from resight.models.settings import changed_shape
 from resight.pretrain.backbone import BackboneSettings, create_backbone
+from resight.pretrain.method import attention_heads
 
 _FORMAT = "resight.backbone.1"
 
@@ -48,6 +49,9 @@ def export_backbone(
         "shape": dict(settings.shape or {}),
     }
     header = {"format": _FORMAT, "backbone": json.dumps(own), "about": json.dumps(dict(about or {}))}
+    heads = attention_heads(backbone)
+    if heads is not None:
+        header["heads"] = str(heads)
     recipe = timm_recipe(settings)
     if recipe is not None:
         header |= {"timm_model": recipe[0], "timm_arguments": json.dumps(recipe[1])}

@@ -42,8 +42,13 @@ def complaints(row: Mapping[str, float]) -> list[str]:
 
     Args:
         row: of `Hooks.on_row`; numbers that it does not have are not judged.
+
+    Returns:
+        Sentences; what stands before the first bracket is the same for the same fault.
     """
     found = []
+    is_dino = "teacher_entropy" in row  # alone has the option
+    push = ", or give koleo a weight (0.1)" if is_dino else ", or take a larger batch"
     uncertainty = row.get("teacher_entropy", 0.5)
     if uncertainty > 0.98:
         found.append(
@@ -58,11 +63,10 @@ def complaints(row: Mapping[str, float]) -> list[str]:
     if row.get("feature_std", 1.0) < 0.1:
         found.append(
             f"collapse: the features of all images are nearly the same (standard deviation {row['feature_std']:.3f}, "
-            "1 is best); lower the learning rate, lengthen the warm-up, or give koleo a weight (0.1)"
+            f"1 is best); lower the learning rate, lengthen the warm-up{push}"
         )
     if row.get("feature_rank", math.inf) < 3:
         found.append(
-            f"the features use {row['feature_rank']:.1f} directions alone; take a larger batch, a lower learning rate, "
-            "or give koleo a weight (0.1)"
+            f"the features use hardly any directions ({row['feature_rank']:.1f}); lower the learning rate{push}"
         )
     return found

@@ -8,6 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from resight.pretrain.crop_vit import CropViT
 from resight.pretrain.processes import world
 from resight.pretrain.shared_norm import share_batch_norm
 from resight.train.task import StepTime
@@ -63,7 +64,8 @@ class PretrainTask(ABC):
 
     def state(self) -> dict[str, Any]:
         """The target, and what tells this run from one of another kind."""
-        return {"method": self.method, "width": self.width, "target": self.target.state_dict()}
+        heads = attention_heads(self.backbone)
+        return {"method": self.method, "width": self.width, "heads": heads, "target": self.target.state_dict()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Raises ValueError if it is that of another method or backbone."""
@@ -98,3 +100,11 @@ def feature_width(backbone: nn.Module) -> int:
     if width is None:
         raise ValueError(f"a {type(backbone).__name__} does not say how wide its feature is; give it `num_features`")
     return int(width)
+
+
+def attention_heads(backbone: nn.Module) -> int | None:
+    """Heads of a ViT, which its tensors do not show; None: it is no plain ViT."""
+    if not isinstance(backbone, CropViT):
+        return None
+    first: Any = backbone.blocks[0]
+    return int(first.attn.num_heads)

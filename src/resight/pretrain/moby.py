@@ -66,7 +66,7 @@ class MobyTask(PretrainTask):
             target.follow(self.model, cosine(self.settings.momentum, 1.0, time.progress))
 
     def terms(self, model: nn.Module, batch: ViewBatch) -> dict[str, Tensor]:
-        """`loss` (both directions), and how far features spread."""
+        """`loss` (both directions), and how far the backbone's features spread."""
         views = batch.pair()
         place_beside(self.target, views[0])
         for queue in self.queues:
@@ -74,7 +74,8 @@ class MobyTask(PretrainTask):
             queue.check(len(views[0]) * world())
         predictions = [F.normalize(prediction.float(), dim=1) for prediction in model(*views)]
         with torch.no_grad():
-            keys = [F.normalize(self.target(view).float(), dim=1) for view in views]
+            outputs, features = zip(*(self.target(view) for view in views), strict=True)
+            keys = [F.normalize(output.float(), dim=1) for output in outputs]
         self._keys.append(keys)
         with torch.autocast(views[0].device.type, enabled=False):
             loss = torch.stack(
@@ -83,7 +84,7 @@ class MobyTask(PretrainTask):
                     for view in (1, 0)
                 ]
             ).sum()
-        return {"loss": loss, **spread(keys[0])}
+        return {"loss": loss, **spread(features[0])}
 
     def after_step(self, step: int) -> None:
         for keys in self._keys:

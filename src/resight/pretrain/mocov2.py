@@ -34,16 +34,16 @@ class MocoV2Settings:
 
 
 class EncoderNetwork(nn.Module):
-    """Backbone and head: images (B, 3, H, W) to (B, dim)."""
+    """Backbone and head: images (B, 3, H, W) to outputs (B, dim) and the backbone's features (B, D)."""
 
     def __init__(self, backbone: nn.Module, head: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
 
-    def forward(self, images: Tensor) -> Tensor:
-        outputs: Tensor = self.head(self.backbone(images))
-        return outputs
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        features: Tensor = self.backbone(images)
+        return self.head(features), features
 
 
 class MocoV2Task(PretrainTask):
@@ -77,11 +77,12 @@ class MocoV2Task(PretrainTask):
             follow(self.target, self.model, self.settings.momentum)
 
     def terms(self, model: nn.Module, batch: ViewBatch) -> dict[str, Tensor]:
-        """`loss`, `accuracy` (share of queries that find their key), and how far features spread."""
+        """`loss`, `accuracy` (share of queries that find their key), and how far the backbone's features spread."""
         first, second = batch.pair()
         place_beside(self.target, first)
         self.queue.to(first.device)
-        queries = F.normalize(model(first).float(), dim=1)
+        outputs, features = model(first)
+        queries = F.normalize(outputs.float(), dim=1)
         with torch.no_grad():
             keys = F.normalize(self._shuffled_keys(second).float(), dim=1)
         with torch.autocast(first.device.type, enabled=False):
@@ -90,7 +91,7 @@ class MocoV2Task(PretrainTask):
         self.queue.check(len(keys) * world())
         self._keys.append(keys)
         accuracy = (logits.detach().argmax(1) == 0).float().mean()
-        return {"loss": loss, "accuracy": accuracy, **spread(keys)}
+        return {"loss": loss, "accuracy": accuracy, **spread(features)}
 
     def after_step(self, step: int) -> None:
         for keys in self._keys:
@@ -112,11 +113,11 @@ class MocoV2Task(PretrainTask):
     def _shuffled_keys(self, images: Tensor) -> Tensor:
         """Keys of this process's images, each computed in company drawn by lot from the images of all processes."""
         if world() == 1:
-            keys: Tensor = self.target(images)
+            keys: Tensor = self.target(images)[0]
             return keys
         everything = gathered(images)
         lot = torch.Generator().manual_seed(self.time.update * self.time.steps + self.time.step)  # the same everywhere
         order = torch.randperm(len(everything), generator=lot).to(images.device)
         mine = slice(rank() * len(images), (rank() + 1) * len(images))
-        outputs = gathered(self.target(everything[order[mine]]))
+        outputs = gathered(self.target(everything[order[mine]])[0])
         return outputs[order.argsort()][mine]

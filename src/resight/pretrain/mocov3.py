@@ -66,10 +66,10 @@ class TargetNetwork(nn.Module):
         self.backbone = network.backbone
         self.projector = network.projector
 
-    def forward(self, view: Tensor) -> Tensor:
-        """(B, dim), from (B, 3, H, W)."""
-        keys: Tensor = self.projector(self.backbone(view))
-        return keys
+    def forward(self, view: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys (B, dim) and the backbone's features (B, D), from (B, 3, H, W)."""
+        features: Tensor = self.backbone(view)
+        return self.projector(features), features
 
     def follow(self, network: Any, momentum: float) -> None:
         """Follows a `PredictingNetwork`, over parameters."""
@@ -109,17 +109,20 @@ class MocoV3Task(PretrainTask):
             target.follow(self.model, cosine(self.settings.momentum, 1.0, time.progress))
 
     def terms(self, model: nn.Module, batch: ViewBatch) -> dict[str, Tensor]:
-        """`loss` (both directions), and how far features spread."""
+        """`loss` (both directions), and how far the backbone's features spread.
+
+        Not its keys: their batch norm spreads whatever is left of a difference.
+        """
         views = batch.pair()
         place_beside(self.target, views[0])
         queries: list[Tensor] = model(*views)
         with torch.no_grad():
-            keys = [self.target(view) for view in views]
+            keys, features = zip(*(self.target(view) for view in views), strict=True)
         place = rank() * len(views[0])
         with torch.autocast(views[0].device.type, enabled=False):
             pairs = zip(queries, reversed(keys), strict=True)
             losses = [batch_contrast(q, gathered(k), self.settings.temperature, first=place) for q, k in pairs]
-        return {"loss": losses[0] + losses[1], **spread(keys[0])}
+        return {"loss": losses[0] + losses[1], **spread(features[0])}
 
 
 @torch.no_grad()

@@ -28,19 +28,20 @@ class SharedBatchNorm(_BatchNorm):
         self._check_input_dim(images)
         axes = [0, *range(2, images.ndim)]
         shape = [1, -1, *[1] * (images.ndim - 2)]
-        values = images.float()
+        values = images.to(torch.promote_types(images.dtype, torch.float32))
         count = values.numel() // values.shape[1]
-        sums = torch.cat([values.sum(axes), values.square().sum(axes), values.new_tensor([float(count)])])
+        sums = torch.cat([values.sum(axes), values.new_tensor([float(count)])])
         total: Tensor = all_reduce(sums)  # type: ignore[no-untyped-call]
-        channels = values.shape[1]
         number = total[-1].detach()
-        mean, square = total[:channels] / number, total[channels : 2 * channels] / number
-        variance = (square - mean.square()).clamp(min=0)
+        mean = total[:-1] / number
+        # In a second exchange: from sums of squares, little would be left of the variance of features that are alike.
+        centered = values - mean.view(shape)
+        variance: Tensor = all_reduce(centered.square().sum(axes)) / number  # type: ignore[no-untyped-call]
         self._remember(mean.detach(), variance.detach(), float(number))
         scale = (variance + self.eps).rsqrt()
         if self.affine:
             scale = scale * self.weight
-        normed = (values - mean.view(shape)) * scale.view(shape)
+        normed = centered * scale.view(shape)
         if self.affine:
             normed = normed + self.bias.view(shape)
         return normed.to(images.dtype)

@@ -12,6 +12,7 @@ from resight.files import whole_file
 from resight.pretrain.views import Views
 
 _GAP = 4  # pixels
+_TRIED = 1000  # images, so that a pool with a damaged shard has a sheet too
 _BACKGROUND = 255
 
 
@@ -26,12 +27,12 @@ def write_sheet(pool: Pool, views: Views, path: Path, *, seed: int, count: int =
         count: images.
 
     Raises:
-        DataError: if no image can be read.
+        DataError: if none of a thousand images can be read.
     """
     rng = np.random.default_rng(seed)
     rows: list[list[npt.NDArray[np.uint8]]] = []
     error: DataError | None = None
-    for row in rng.permutation(min(len(pool), 1000))[: 4 * count]:
+    for row in rng.choice(len(pool), min(len(pool), _TRIED), replace=False):
         try:
             rows.append(_pictures(pool.pixels(int(row)), views, seed=int(rng.integers(2**31))))
         except DataError as problem:

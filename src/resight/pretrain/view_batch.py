@@ -8,9 +8,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from resight.data.dataset import Draw, SeededBatches
+from resight.data.decode import Decoder
 from resight.data.manifest import Manifest
 from resight.data.pool import ManifestPool, Pool
 from resight.data.pool_order import PoolSampler
+from resight.data.turbo_jpeg import require_turbo
 from resight.data.worker_signals import leave_signals_to_the_main_process
 from resight.errors import DataError
 from resight.pretrain.views import Views
@@ -55,11 +57,18 @@ class ViewDataset(Dataset[Any]):
     Args:
         pool: the images.
         views: what is made of each.
+        decoder: see `resight.data.decode.open_pixels`.
+
+    Raises:
+        MissingExtraError: for the decoder `turbo` without the extra `fast`.
     """
 
-    def __init__(self, pool: Pool, views: Views) -> None:
+    def __init__(self, pool: Pool, views: Views, *, decoder: Decoder = "pillow") -> None:
         self.pool = pool
         self.views = views
+        self.decoder = decoder
+        if decoder == "turbo":
+            require_turbo()
 
     @classmethod
     def of(cls, manifest: Manifest, views: Views) -> "ViewDataset":
@@ -71,7 +80,7 @@ class ViewDataset(Dataset[Any]):
 
     def __getitem__(self, draw: Draw) -> tuple[list[Tensor], int] | Lost:
         try:
-            image = self.pool.pixels(draw.row)
+            image = self.pool.pixels(draw.row, self.decoder)
         except DataError as error:
             return Lost(str(error))
         return self.views(image, draw.seed), draw.row

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,17 +20,19 @@ LUPERSON_STD: Triple = (0.2660, 0.2522, 0.2505)
 
 @dataclass(frozen=True)
 class View:
-    """How one view is made: cut, resize (bicubic, antialiased), flip, colour, grey, blur, solarize, normalise, erase.
+    """How one view is made: cut, resize (antialiased), flip, colour, grey, blur, solarize, normalise, erase.
 
     size: (height, width) in pixels. area: smallest and largest share of the image that is cut out; aspect: width to
-    height of it, drawn log-uniformly. flip: probability. brightness, contrast, saturation: factor drawn from 1 - x ..
-    1 + x; hue: shift drawn from -x .. x of a turn; jitter: probability of these four, in a random order. grey, blur,
-    solarize: probabilities. blur_radius: standard deviation in pixels. erase: probability of one black-out rectangle of
+    height of it, drawn log-uniformly. interpolation: of the resizing; released code of DINO has the first, that of the
+    other methods the second. flip: probability. brightness, contrast, saturation: factor drawn from 1 - x .. 1 + x;
+    hue: shift drawn from -x .. x of a turn; jitter: probability of these four, in a random order. grey, blur, solarize:
+    probabilities. blur_radius: standard deviation in pixels. erase: probability of one black-out rectangle of
     erase_area of the view (filled with the mean).
     """
 
     size: Size
     area: tuple[float, float]
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
     aspect: tuple[float, float] = (3 / 4, 4 / 3)
     flip: float = 0.5
     jitter: float = 0.8
@@ -113,19 +116,19 @@ def dino_views(
 
 def byol_views(size: Size = (256, 128), *, area: tuple[float, float] = (0.08, 1.0)) -> Views:
     """The two views of MoCo v3 and MoBY; MoCo v3 on a ResNet-50 has an area from 0.2 on."""
-    first = View(size, area, blur=1.0)
+    first = View(size, area, "bilinear", blur=1.0)
     return Views((first, replace(first, blur=0.1, solarize=0.2)))
 
 
 def mocov2_views(size: Size = (256, 128), *, area: tuple[float, float] = (0.2, 1.0)) -> Views:
     """The two views of MoCo v2, both drawn alike."""
-    view = View(size, area, saturation=0.4, blur=0.5)
+    view = View(size, area, "bilinear", saturation=0.4, blur=0.5)
     return Views((view, view))
 
 
 def luperson_views(size: Size = (256, 128), *, area: tuple[float, float] = (0.2, 1.0)) -> Views:
     """The two views of LUPerson's MoCo v2: no colour jitter, a rectangle of up to 0.6 of the view erased."""
-    view = View(size, area, jitter=0.0, blur=0.5, erase=0.5)
+    view = View(size, area, "bilinear", jitter=0.0, blur=0.5, erase=0.5)
     return Views((view, view), LUPERSON_MEAN, LUPERSON_STD)
 
 
@@ -142,7 +145,7 @@ def _draw(
     chance, amount = rng.random(6), rng.uniform(-1, 1, 4).astype(np.float32)
     order, radius = rng.permutation(4), rng.uniform(*view.blur_radius)
     part = image[top : top + height, left : left + width].copy()
-    pixels.to_planes(_resized(part, view.size), chance[0] < view.flip, planes)
+    pixels.to_planes(_resized(part, view), chance[0] < view.flip, planes)
     if chance[1] < view.jitter:
         strength = np.array([view.brightness, view.contrast, view.saturation, view.hue], np.float32)
         factors = amount * strength
@@ -186,12 +189,12 @@ def cut(size: Size, view: View, draws: npt.NDArray[np.float64]) -> tuple[int, in
     return (height - rows) // 2, (width - columns) // 2, rows, columns
 
 
-def _resized(image: npt.NDArray[np.uint8], size: Size) -> npt.NDArray[np.uint8]:
-    """(height, width, 3) uint8, bicubic and antialiased."""
-    if image.shape[:2] == size:
+def _resized(image: npt.NDArray[np.uint8], view: View) -> npt.NDArray[np.uint8]:
+    """(height, width, 3) uint8, of the view's size."""
+    if image.shape[:2] == view.size:
         return image
     channels_last = torch.from_numpy(image).permute(2, 0, 1)[None]
-    resized = F.interpolate(channels_last, size=size, mode="bicubic", antialias=True, align_corners=False)
+    resized = F.interpolate(channels_last, size=view.size, mode=view.interpolation, antialias=True, align_corners=False)
     return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())
 
 

@@ -7,6 +7,7 @@ from resight.data.dataset import Vocabulary
 from resight.errors import ModelFormatError, RecipeError
 from resight.inference import Embedder, ModelCard
 from resight.models import create_model
+from resight.models.backbones import VIT_SHAPES
 from resight.models.weights import WeightFile, WeightReport, load_weights
 from resight.models.weights.description import NetDescription, describe
 from resight.recipes import build
@@ -41,6 +42,11 @@ def convert_weights(
     found = describe(file)
     if found is not None:
         _check(file, found, recipe.model)
+    elif recipe.model.name in VIT_SHAPES:
+        raise ModelFormatError(
+            f"{file.source} lacks what every {recipe.model.name} has, such as the attention of its last block; it is "
+            "damaged or holds another net, `resight weights inspect` lists its tensors"
+        )
     names = _side_names(found.side_rows if found else 0, recipe.model, tuple(cameras), tuple(views))
     settings = build.model_settings(recipe.model, names)
     try:
@@ -64,13 +70,17 @@ def convert_weights(
 
 
 def _check(file: WeightFile, found: NetDescription, section: ModelSection) -> None:
+    necks = found.num_branches  # 0: the file has none, which tells nothing
+    if necks and (necks > 1) != found.has_parts:
+        what = f"necks of {necks} branches but {'one' if found.has_parts else 'no'} jigsaw branch beside the global one"
+        raise ModelFormatError(f"{file.source} is damaged: it has {what}; take another copy of it")
     if found.has_parts != section.jigsaw:
         what = "a" if found.has_parts else "no"
         raise ModelFormatError(
             f"{file.source} has {what} jigsaw branch; use model.jigsaw={str(found.has_parts).lower()}"
         )
-    parts = found.num_branches - 1
-    if section.jigsaw and parts != section.jigsaw_parts:
+    parts = necks - 1
+    if section.jigsaw and necks and parts != section.jigsaw_parts:
         raise ModelFormatError(f"{file.source} has {parts} jigsaw parts; use model.jigsaw_parts={parts}")
 
 

@@ -18,6 +18,7 @@ from resight.evaluation.calibration import check_calibration
 from resight.evaluation.camera_pairs import CameraPairs, camera_pairs, has_camera_pairs
 from resight.evaluation.groups import Groups, groups
 from resight.evaluation.open_set import OpenSet, open_set
+from resight.evaluation.protocol import matching
 from resight.evaluation.verification import FPRS, Verification, counted_pairs, verification_of_counts
 from resight.functional.calibration import Calibration, CalibrationTest
 from resight.functional.pair_counts import is_measurable, lowest_rate
@@ -34,7 +35,8 @@ _Found = TypeVar("_Found")
 class Details:
     """What explains a report; None where the rows cannot tell.
 
-    over_queries, over_identities: of the mAP, queries or whole identities being drawn again. camera_pairs: by camera of
+    over_queries, over_identities: of the mAP, queries or whole identities being drawn again; queries that are the mean
+    of the same images are drawn together. camera_pairs: by camera of
     query and gallery. groups: of the column that was asked for. verification, open_set: of the first draw or direction.
     calibration: how the model's own one holds on these pairs.
     """
@@ -69,6 +71,7 @@ def details(
     by: str | None = None,
     fars: Sequence[float] = (),
     calibration: Calibration | None = None,
+    multi_query: bool = False,
 ) -> Details:
     """Explain a report. The distances are those of the embeddings, as they are.
 
@@ -79,13 +82,14 @@ def details(
         by: column of groups of queries.
         fars: false accept rates that are wanted beside the usual ones.
         calibration: of the model.
+        multi_query: whether these query embeddings are those of `EvaluationSet.merge_queries`.
 
     Raises:
         DataError: if there is no such column, or a rate cannot be measured on these pairs.
     """
     sides = first_sides(test, vectors)
     protocol: dict[str, Any] = {"metric": test.section.metric, "cross_camera": test.section.cross_camera}
-    over_queries, over_identities = _intervals(test, report)
+    over_queries, over_identities = _intervals(test, report, multi_query=multi_query)
     found = _or_none(lambda: _pairs(sides, protocol, fars, calibration), required=bool(fars))
     pairs, check = found or (None, None)
     return Details(
@@ -128,7 +132,7 @@ def _pairs(
     return verification_of_counts(counts, metric=protocol["metric"], fars=[*FPRS, *fars]), check
 
 
-def _intervals(test: EvaluationSet, report: Report) -> tuple[Interval, Interval]:
+def _intervals(test: EvaluationSet, report: Report, *, multi_query: bool) -> tuple[Interval, Interval]:
     """Of the mAP; each draw or direction has the same weight, however many queries it has."""
     parts = _query_parts(test)
     precision = report.average_precision
@@ -137,7 +141,7 @@ def _intervals(test: EvaluationSet, report: Report) -> tuple[Interval, Interval]
     for start, end in pairwise(bounds):
         weights[start:end] = 1 / max(1, int((~np.isnan(precision[start:end])).sum()))
     everyone = Manifest.concat(parts)
-    images = image_numbers(test)
+    images = image_numbers(test, multi_query=multi_query)
     identities = everyone.codes("pid", everyone.distinct("pid"))
     intervals = [bootstrap_interval(precision, weights=weights, clusters=codes) for codes in (images, identities)]
     return intervals[0], intervals[1]
@@ -152,12 +156,20 @@ def _query_parts(test: EvaluationSet) -> list[Manifest]:
     return [test.query, test.gallery] if test.both_directions else [test.query]
 
 
-def image_numbers(test: EvaluationSet) -> npt.NDArray[np.int64]:
-    """Which row each of the report's queries is: in several draws the same image is asked again."""
+def image_numbers(test: EvaluationSet, *, multi_query: bool = False) -> npt.NDArray[np.int64]:
+    """Which row each of the report's queries is: in several draws the same image is asked again.
+
+    Queries of several images are the same where identity and camera are: they have the number of the first of them.
+    """
     masks = gallery_masks(test.rows())
     if masks:
         return np.concatenate([np.flatnonzero(~mask) for mask in masks])
-    return np.arange(len(test.query) + (len(test.gallery) if test.both_directions else 0))
+    numbers = np.arange(len(test.query) + (len(test.gallery) if test.both_directions else 0))
+    if not multi_query:
+        return numbers
+    group = matching(test.query, test.gallery, cross_camera=True).query_group.numpy()
+    _, first, place = np.unique(group, return_index=True, return_inverse=True)
+    return np.where(group >= 0, first[place], numbers)
 
 
 def _or_none(find: Callable[[], _Found], *, required: bool) -> _Found | None:

@@ -28,6 +28,7 @@ class Listener:
 
     on_step: (epoch, step, steps of the epoch, mean loss). on_row: a finished epoch. on_stage: what happens next.
     on_embed: (images done, images in all). on_start: weights were loaded to start from. on_precision: it was measured.
+    on_look: numbers inside an epoch, a row with `epoch` and `step` from 1.
     """
 
     on_step: Callable[[int, int, int, float], None] = field(default=lambda epoch, step, steps, loss: None)
@@ -36,6 +37,7 @@ class Listener:
     on_embed: Callable[[int, int], None] = field(default=lambda done, total: None)
     on_start: Callable[[WeightReport], None] = field(default=lambda report: None)
     on_precision: Callable[[PrecisionChoice], None] = field(default=lambda choice: None)
+    on_look: Callable[[dict[str, Any]], None] = field(default=lambda row: None)
 
 
 @dataclass(frozen=True)

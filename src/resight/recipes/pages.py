@@ -46,7 +46,13 @@ def run_result(name: str, outcome: Outcome) -> RunResult:
 
 
 def figures_of(
-    embedder: Embedder, test: EvaluationSet, report: Report, vectors: Vectors, details: Details | None = None
+    embedder: Embedder,
+    test: EvaluationSet,
+    report: Report,
+    vectors: Vectors,
+    details: Details | None = None,
+    *,
+    multi_query: bool = False,
 ) -> FigureData:
     """The data of all pictures of an evaluation.
 
@@ -58,7 +64,9 @@ def figures_of(
         report: of these vectors.
         vectors: embeddings of query and gallery.
         details: of this report, where they are known: what of them has all queries is not calculated again.
+        multi_query: whether these query embeddings are those of several images each.
     """
+    repeated = multi_query or bool(gallery_masks(test.rows()))
     return collect_figures(
         report,
         *first_sides(test, vectors),
@@ -66,7 +74,7 @@ def figures_of(
         cross_camera=test.section.cross_camera,
         rerank=rerank_of(test.section),
         attend=lambda shown: attention_maps(embedder, shown),
-        images=image_numbers(test) if gallery_masks(test.rows()) else None,
+        images=image_numbers(test, multi_query=multi_query) if repeated else None,
         whole=None if details is None else (details.camera_pairs, details.verification),
     )
 
@@ -102,7 +110,7 @@ def evaluation_result(
         report: of these vectors.
         vectors: embeddings of query and gallery.
         details: as in `figures_of`.
-        multi_query: whether these query embeddings are those of several images each.
+        multi_query: as in `figures_of`.
     """
     settings: dict[str, Any] = {
         "model": {"name": embedder.card.name, **embedder.card.settings},
@@ -117,7 +125,7 @@ def evaluation_result(
         report=report,
         num_parameters=sum(parameter.numel() for parameter in embedder.model.parameters()),
         settings=settings,
-        figures=figures_of(embedder, test, report, vectors, details),
+        figures=figures_of(embedder, test, report, vectors, details, multi_query=multi_query),
     )
 
 

@@ -60,7 +60,7 @@ def build_views(section: ViewsSection) -> Views:
 
 def backbone_settings(recipe: PretrainRecipe) -> BackboneSettings:
     """The net, made for the size of the global crops."""
-    return BackboneSettings(image_size=recipe.views.size, **recipe.model.model_dump())
+    return BackboneSettings(image_size=recipe.views.size, **recipe.model.model_dump(exclude={"weights"}))
 
 
 def build_task(recipe: PretrainRecipe, views: Views) -> PretrainTask:
@@ -115,7 +115,7 @@ def build_loop_settings(recipe: PretrainRecipe) -> LoopSettings:
     """How the loop runs; the probe is its evaluation."""
     clock = recipe.schedule.clock if recipe.schedule.name == "cosine" else "step"
     every = 0 if recipe.probe.source is None else recipe.probe.every
-    return LoopSettings(clock=clock, evaluate_every=every, **recipe.train.model_dump())
+    return LoopSettings(clock=clock, evaluate_every=every, **recipe.train.model_dump(exclude={"look_steps"}))
 
 
 def build_probe_set(section: ProbeSection) -> Manifest | None:
@@ -142,8 +142,8 @@ def probe_transform(recipe: PretrainRecipe, views: Views) -> EvalTransform:
 def dump_pretrain_recipe(recipe: PretrainRecipe) -> dict[str, Any]:
     """A recipe as plain values, for YAML."""
     content: dict[str, Any] = recipe.model_dump(mode="json")
-    for section in ("data", "probe"):
-        source = content[section]["source"]
-        if source is not None:
-            content[section]["source"] = str(Path(source).absolute())
+    for section, key in (("data", "source"), ("probe", "source"), ("model", "weights")):
+        path = content[section][key]
+        if path is not None:
+            content[section][key] = str(Path(path).absolute())
     return content

@@ -3,7 +3,6 @@
 `resight train --init RUN` starts from what it leaves; `resight.train.run_folder` says what that is.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -15,22 +14,24 @@ from torch import nn
 from resight.data.pool import Pool
 from resight.inference import join_processes
 from resight.pretrain.export import export_backbone
-from resight.pretrain.health import complaints
 from resight.pretrain.method import PretrainTask
 from resight.pretrain.probe import Probe
 from resight.pretrain.processes import world
 from resight.pretrain.sheet import write_sheet
+from resight.pretrain.start import start_from
 from resight.pretrain.view_batch import PoolBatches, ViewDataset
 from resight.pretrain.views import Views
 from resight.recipes import pretrain_build as build
 from resight.recipes.evaluation_set import Listener
 from resight.recipes.pretrain_schema import PretrainRecipe
+from resight.recipes.pretrain_watch import HealthWatch
 from resight.train import Hooks, PrecisionChoice, RunFolder, Trainer, hold_folder
 
-FREE = ("title", "data.source", "data.workers", "data.run", "probe", "train.save_every", "train.save_steps")
-"""What a resumed run may change."""
-
-_logger = logging.getLogger(__name__)
+FREE = (
+    *("title", "data.source", "data.workers", "probe"),
+    *("train.save_every", "train.save_steps", "train.look_steps"),
+)
+"""What a resumed run may change, since no weight depends on it."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def pretrain(
     pool, views = build.build_pool(recipe), build.build_views(recipe.views)
     labelled = build.build_probe_set(recipe.probe)
     task = build.build_task(recipe, views)
+    if recipe.model.weights is not None and not (resume and RunFolder(folder).checkpoint.is_file()):
+        start_from(task, recipe.model.weights)
     trainer = _trainer(recipe, pool, views, task, RunFolder(folder).checkpoint)
     probe = None if labelled is None else Probe(task, labelled, build.probe_transform(recipe, views))
     is_first = trainer.accelerator.is_main_process
@@ -73,7 +76,10 @@ def pretrain(
         run = RunFolder(folder)
         if is_first:
             content, facts = build.dump_pretrain_recipe(recipe), {"images": len(pool)}
-            run = RunFolder.create(folder, content, data=facts, free=FREE, resume=resume)
+            defaults = build.dump_pretrain_recipe(PretrainRecipe())
+            run = RunFolder.create(
+                folder, content, defaults=defaults, data=facts, free=FREE, resume=resume, command=recipe.command
+            )
             if not run.checkpoint.is_file():
                 write_sheet(pool, views, run.crops, seed=recipe.train.seed)
         trainer.accelerator.wait_for_everyone()
@@ -109,7 +115,7 @@ def _trainer(recipe: PretrainRecipe, pool: Pool, views: Views, task: PretrainTas
         checkpoint=checkpoint,
     )
     batches = PoolBatches(
-        ViewDataset(pool, views),
+        ViewDataset(pool, views, decoder=recipe.data.decoder),
         recipe.data.batch_size,
         seed=recipe.train.seed,
         workers=recipe.data.workers,
@@ -124,23 +130,22 @@ def _trainer(recipe: PretrainRecipe, pool: Pool, views: Views, task: PretrainTas
 
 
 def _fit(trainer: Trainer, run: RunFolder, listener: Listener, probe: Probe | None, recipe: PretrainRecipe) -> None:
-    named: set[str] = set()  # what was complained of, each kind once
+    is_first, watch = trainer.accelerator.is_main_process, HealthWatch(trainer, recipe.train.look_steps)
 
     def on_row(row: dict[str, Any]) -> None:
         run.log(row)
         listener.on_row(row)
-        for complaint in complaints(row):
-            kind = complaint.partition("(")[0]
-            if kind not in named:
-                _logger.warning("epoch %d: %s", row["epoch"], complaint)
-            named.add(kind)
+        watch.complain(row, f"epoch {row['epoch']}")
 
     def on_step(epoch: int, step: int, steps: int, loss: float) -> None:
         listener.on_step(epoch, step, steps, loss)
+        numbers = watch.look(epoch, step, steps) if is_first else {}
         if probe is not None and recipe.probe.steps and step % recipe.probe.steps == 0 and step < steps:
-            numbers = probe(trainer.model)
-            if trainer.accelerator.is_main_process:
-                run.log_step({"epoch": epoch + 1, "step": step, "loss": loss, **numbers})
+            numbers.update(probe(trainer.model))
+        if numbers and is_first:
+            row = {"epoch": epoch + 1, "step": step, "loss": loss, **numbers}
+            run.log_step(row)
+            listener.on_look(row)
 
     def on_precision(choice: PrecisionChoice) -> None:
         run.write_precision(choice.to_json())

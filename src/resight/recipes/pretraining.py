@@ -9,13 +9,14 @@ was not published: theirs are their own settings, with views of 256x128 and 100 
 from resight.recipes.pretrain_schema import PretrainRecipe
 from resight.recipes.table import BuiltIn, Part, assemble
 
+WORKERS = {"data": {"workers": 10}}  # DINO's own default; with none the step waits for the views
 HALF_PRECISION = Part("", {"train": {"precision": "fp16"}})
 IMAGENET = Part(
     "ImageNet",
-    {"views": {"size": [224, 224], "local_size": [96, 96]}},
+    {"views": {"size": [224, 224], "local_size": [96, 96]}, **WORKERS},
 )
-LUPERSON = Part("LUPerson", {})
-CFS = Part("LUPerson as CFS filters it", {})
+LUPERSON = Part("LUPerson", WORKERS)
+CFS = Part("LUPerson as CFS filters it", WORKERS)
 VIT_S = Part("ViT-S/16", {})
 VIT_S_12 = Part("ViT-S/16 of 12 heads", {"model": {"shape": {"heads": 12}}})
 VIT_S_ICS = Part("ViT-S/16 + ICS", {"model": {"name": "vit_small_ics"}})
@@ -126,7 +127,10 @@ def _row(name: str, *parts: Part, note: str = "") -> BuiltIn[PretrainRecipe]:
     return BuiltIn(name, "Pre-training", lambda: assemble(PretrainRecipe(), parts), note=note)
 
 
-_CFS = "the released scripts keep 2,508,146 images (60 %), their README offers 2,090,122 (50 %) too"
+_CFS = (
+    "the released scripts keep 2,508,146 images (60 %), their README offers 2,090,122 (50 %) too: `resight data "
+    "convert luperson ... --option keep=2508146` makes the manifest to give as --pool"
+)
 _NOT_PUBLISHED = "how the paper trained this method on LUPerson was not published"
 
 # fmt: off

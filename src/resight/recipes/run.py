@@ -170,7 +170,8 @@ def _open_folder(
     """The run folder, made by the first process alone, and the trainer in the state that is stored there."""
     run = RunFolder(folder)
     if trainer.accelerator.is_main_process:
-        run = RunFolder.create(folder, build.dump_recipe(recipe), data=facts, free=FREE, resume=resume)
+        content, defaults = build.dump_recipe(recipe), build.dump_recipe(TrainRecipe())
+        run = RunFolder.create(folder, content, defaults=defaults, data=facts, free=FREE, resume=resume)
     trainer.accelerator.wait_for_everyone()
     if resume and run.checkpoint.is_file():
         trainer.resume()

@@ -137,8 +137,12 @@ class LossSection(Section):
 
     @model_validator(mode="after")
     def _some_loss(self) -> "LossSection":
-        if not any((self.identity_weight, self.triplet_weight, self.contrastive_weight, self.center_weight)):
-            raise ValueError("all weights are 0, so nothing would be learned; give one of the losses a weight")
+        if not any((self.identity_weight, self.triplet_weight, self.contrastive_weight)):
+            alone = ", or only the center loss, which would pull all images to one point" if self.center_weight else ""
+            raise ValueError(
+                f"no weight tells identities apart: all are 0{alone}; set identity_weight, triplet_weight or "
+                "contrastive_weight above 0"
+            )
         return self
 
 

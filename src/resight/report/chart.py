@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 WIDTH, HEIGHT = 350, 205  # of the drawing, in its own units
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 10, 34  # margins, in the same units
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 18, 10, 34  # margins, in the same units
 
 Point = tuple[float, float]
 Axis = Literal["whole", "real", "percent", "power"]
@@ -49,6 +49,7 @@ class Chart:
 
     title: str
     x_name: str
+    y_name: str  # empty where the title is the quantity
     lines: list[Line]
     x_ticks: list[Tick]
     y_ticks: list[Tick]
@@ -65,7 +66,13 @@ class Chart:
 
 
 def make_chart(
-    title: str, series: Sequence[Series], *, x_name: str, percent: bool = False, x_axis: Axis = "whole"
+    title: str,
+    series: Sequence[Series],
+    *,
+    x_name: str,
+    y_name: str = "",
+    percent: bool = False,
+    x_axis: Axis = "whole",
 ) -> Chart | None:
     """Lay out a chart.
 
@@ -73,6 +80,7 @@ def make_chart(
         title: the quantity.
         series: the lines; points whose y is not finite are left out.
         x_name: below the x axis.
+        y_name: what y is, where the title does not say it.
         percent: y values are fractions and are written in percent.
         x_axis: what x is.
 
@@ -91,10 +99,11 @@ def make_chart(
     return Chart(
         title=title,
         x_name=x_name,
+        y_name=y_name,
         lines=[frame.line(s) for s in drawn],
         x_ticks=frame.x_ticks(),
         y_ticks=[Tick(frame.place(frame.left, y)[1], tick_text(y, y_step, percent)) for y in frame.y_steps],
-        description=f"{title} by {x_name}: {ends}",
+        description=f"{title}{f' ({y_name})' if y_name else ''} by {x_name}: {ends}",
         series=drawn,
         percent=percent,
         x_axis=x_axis,
@@ -138,7 +147,7 @@ class _Frame:
 
     def x_ticks(self) -> list[Tick]:
         if self.x_axis in ("whole", "power"):
-            marks = _whole_ticks(self.left, self.right) if self.x_axis == "whole" else _powers(self.left, self.right)
+            marks = whole_ticks(self.left, self.right) if self.x_axis == "whole" else _powers(self.left, self.right)
             return [Tick(self.place(x, self.y_steps[0])[0], self.x_text(x)) for x in marks]
         steps = ticks(self.left, self.right)
         slack = 1e-9 * max(abs(steps[0]), abs(steps[-1]))
@@ -171,7 +180,8 @@ def tick_text(value: float, step: float, percent: bool = False) -> str:
     return f"{value:.{digits}f}" + ("\u2009%" if percent else "")
 
 
-def _whole_ticks(low: float, high: float) -> list[float]:
+def whole_ticks(low: float, high: float) -> list[float]:
+    """Some of the whole numbers of low..high, the first among them where it has room."""
     if high <= low:
         return [low]
     marks = ticks(low, high, wanted=5)

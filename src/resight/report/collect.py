@@ -63,7 +63,7 @@ def collect_figures(
         rerank: as in `evaluate`; lists and precision are then the re-ranked ones, camera pairs and distances are not.
         attend: gives the attention maps of some rows, or None; called with a few query rows. None: no maps.
         images: number of the image behind each of the report's queries, where the report is of several draws and asks
-            the same image again; None: every query is an image of its own.
+            the same image again, or queries are the mean of the same images; None: every query is on its own.
         whole: camera pairs and verification of all queries, where they are known: taken if all queries are shown.
     """
     drawn = np.arange(len(query))

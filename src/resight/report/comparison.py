@@ -59,7 +59,7 @@ def compare(first: RunResult, other: RunResult, *, num_changes: int = 4) -> Comp
     if not is_same_test(first, other):
         return None
     before, after = first.report.average_precision, other.report.average_precision
-    images = _images(first)
+    images = _images(first) or _images(other)
     try:
         mean_ap = bootstrap_difference(before, after, clusters=images)
         rank_1 = bootstrap_difference(_is_first(first.report), _is_first(other.report), clusters=images)
@@ -104,7 +104,8 @@ def interval_of(run: RunResult, name: str) -> Interval | None:
     """The interval of `mean_ap` or `rank_1` over the query images; None where the mean does not weigh queries alike.
 
     Such is that of both directions with different numbers of rows. In random galleries the same image is a query of
-    several: it is drawn again with all its answers, since these are alike and tell less than as many images would.
+    several: it is drawn again with all its answers, since these are alike and tell less than as many images would. So
+    are queries that are the mean of the same images.
     """
     report = run.report
     values, mean = {

@@ -94,10 +94,10 @@ class EmbeddingMap:
 class FigureData:
     """What is kept of one evaluation for its pictures; see `collect_figures` for the sampling rules.
 
-    test: a digest of the test's rows; runs with the same one can be compared query by query. distance: of
-    the lists, in words. num_query: queries of the
-    test. num_drawn: those that the numbers here are from. crops: the pictures. attention_crop: crops of the attention
-    maps. images: number of the image behind each of the report's queries, where several draws ask the same ones again.
+    test: a digest of the test's rows; runs with the same one can be compared query by query. distance: of the lists,
+    in words. num_query: queries of the test. num_drawn: those that the numbers here are from. crops: the pictures.
+    attention_crop: crops of the attention maps. images: number of the image behind each of the report's queries, where
+    several draws ask the same ones again, or queries are the mean of the same images.
     """
 
     test: str

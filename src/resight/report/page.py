@@ -1,15 +1,13 @@
 """One self-contained HTML page about a set of runs: no network, no other file."""
 
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from resight._optional import require
 from resight.environment import environment
 from resight.errors import DataError
 from resight.files import whole_file
 from resight.report.comparison import may_be_same_test
+from resight.report.rendering import template_text, templates
 from resight.report.run_result import RunResult
 from resight.report.sections import SECTIONS
 from resight.report.thumbnails import Thumbnails
@@ -52,17 +50,17 @@ def write_page(
 
 def render_page(runs: Sequence[RunResult], *, title: str, description: str, about: Mapping[str, str]) -> str:
     """The page as text; arguments as for `write_page`."""
-    templates = _templates()
+    files = templates()
     pictures = Thumbnails()
     sections = []
     for section in SECTIONS:
         context = section.context(runs, pictures)
         if context is not None:
-            html = templates.get_template(f"{section.name}.html").render(**context)
+            html = files.get_template(f"{section.name}.html").render(**context)
             sections.append({"id": section.name.replace("_", "-"), "title": section.title, "html": html})
     pictures.tell_blanks()
     alike = [run for run in runs if may_be_same_test(runs[0], run)]
-    page: str = templates.get_template("page.html").render(
+    page: str = files.get_template("page.html").render(
         title=title,
         description=description,
         about=dict(about),
@@ -72,24 +70,7 @@ def render_page(runs: Sequence[RunResult], *, title: str, description: str, abou
         best=max(alike, key=lambda run: run.report.mean_ap),
         num_runs=len(runs),
         is_best=len(alike) > 1,
-        style=_template_text("style.css"),
-        script=_template_text("page.js"),
+        style=template_text("style.css"),
+        script=template_text("page.js"),
     )
     return page
-
-
-def _templates() -> Any:
-    jinja2 = require("jinja2", extra="report")
-    templates = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_template_text),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters["camera"] = lambda camid: f"camera {camid}" if camid.isdecimal() else camid
-    return templates
-
-
-def _template_text(name: str) -> str:
-    return (resources.files("resight.report") / "templates" / name).read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 """How batches become gradients: in which precision, compiled or not, each by itself or joined."""
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -16,6 +17,11 @@ from resight.train.joined import Joinable, joined_backward
 from resight.train.precision import Precision, PrecisionChoice, autocast, can_calculate, measure_precision
 from resight.train.settings import LoopSettings
 from resight.train.task import StepTime, Task
+
+_logger = logging.getLogger(__name__)
+
+_SMALLEST_SCALE = 2.0**-14
+"""Of the loss in fp16: a scaler below it has halved its first one 31 times, so no scale will do."""
 
 
 class Gradients:
@@ -45,6 +51,11 @@ class Gradients:
         self.scaler = torch.amp.GradScaler(accelerator.device.type, enabled=False)
         if settings.precision != "auto":
             self.use_precision(settings.precision)
+            if accelerator.device.type == "cpu" and settings.precision != "fp32" and accelerator.is_main_process:
+                _logger.warning(
+                    "%s may take many times as long as fp32 on a CPU; train.precision=auto measures which is quicker",
+                    settings.precision,
+                )
 
     def use_precision(self, precision: Precision) -> None:
         """Sets the precision of the forward pass.
@@ -98,11 +109,12 @@ class Gradients:
     def are_finite(self) -> Tensor:
         """Scalar, 1 or 0: whether all gradients are finite; a finite loss can have others, which spoil all weights.
 
-        Gradients of a scaled loss count as finite, since their step is skipped.
+        Gradients of a scaled loss count as finite, since their step is skipped; until no scale is left to try.
         """
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
         if self.scaler.is_enabled() or not gradients:
-            return torch.ones((), device=self.accelerator.device)
+            is_hopeless = self.scaler.is_enabled() and self.scaler.get_scale() < _SMALLEST_SCALE
+            return torch.full((), float(not is_hopeless), device=self.accelerator.device)
         return get_total_norm(gradients, math.inf).isfinite().float()
 
     def _autocast(self) -> torch.autocast:

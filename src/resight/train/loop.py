@@ -33,8 +33,8 @@ from resight.train.task import StepTime, Task
 _logger = logging.getLogger(__name__)
 
 _LOWER = (
-    "take fewer images per batch (ids_per_batch; accumulation makes up for it), precision bf16, gradient checkpointing "
-    "or a smaller image size"
+    "take fewer images per batch (ids_per_batch, data.batch_size; accumulation makes up for it), precision bf16, "
+    "gradient checkpointing or a smaller image size"
 )
 
 
@@ -114,26 +114,35 @@ class Trainer:
         return self._shared_result()
 
     def _run_epoch(self) -> None:
-        row = self._train_epoch()
-        self.epoch, self.step, self.sums, self.seconds = self.epoch + 1, 0, {}, 0.0
-        failure = None
-        if self._evaluates() and self.hooks.evaluate is not None:
+        row, failure = self._train_epoch(), None
+        if self.settings.evaluates_after(self.epoch + 1) and self.hooks.evaluate is not None:
+            self._save_and_perhaps_leave()  # an evaluation takes long, and a kill in it must not cost the epoch
             try:
                 row.update(self.hooks.evaluate(self._shared_result()))
             except ResightError as error:  # the epoch is kept, without numbers of the evaluation
                 failure = error
+        self.epoch, self.step, self.sums, self.seconds = self.epoch + 1, 0, {}, 0.0
         if self.accelerator.is_main_process:
             # Before the checkpoint: a row too many is cut when the run is resumed, a missing one would stay missing.
             self.hooks.on_row(row)
         if failure is not None:  # nothing here waits for other processes, which may be inside the evaluation
             self.save()
             raise failure
-        self.is_stopping = self.is_stopping or self._numbers({}, stop=self.signals.flag)["stop"] > 0
-        if self._due(self.settings.save_every) or self.is_stopping:
-            self.save()
+        if self.settings.saves_after(self.epoch) or self._hears_stop():
+            self._save_and_perhaps_leave()
         self.accelerator.wait_for_everyone()
-        if self.is_stopping:
+
+    def _save_and_perhaps_leave(self) -> None:
+        """Leaves after a signal, all processes at once: a launcher ends the others as soon as one has left."""
+        self.save()
+        if self._hears_stop():
+            self.accelerator.wait_for_everyone()
             self.signals.leave()
+
+    def _hears_stop(self) -> bool:
+        """Whether a process was told to stop; all have to ask, and all hear the same."""
+        self.is_stopping = self.is_stopping or self._numbers({}, stop=self.signals.flag)["stop"] > 0
+        return self.is_stopping
 
     def _shared_result(self) -> nn.Module:
         """`result` in evaluation mode; statistics of norms, which differ between processes, are those of the first."""
@@ -145,24 +154,22 @@ class Trainer:
         """The rest of the present epoch; returns its row."""
         self.model.train()
         batches, steps = self._batches()
-        rate = 0.0
         waiting: list[Any] = []
         started = time.perf_counter()
         for batch in batches:
             waiting.append(batch)
             if self.settings.mining == "joined" and len(waiting) < min(self.settings.accumulation, steps - self.step):
                 continue
-            rate = self._run_step(waiting, steps)
+            self._run_step(waiting, steps)
             waiting = []
             self.seconds += time.perf_counter() - started
             if self._saves_here(steps):
-                self.save()
-                if self.is_stopping:
-                    self.signals.leave()
+                self._save_and_perhaps_leave()
             started = time.perf_counter()
-        images, skipped = self.sums.pop("images"), self.sums.pop("skipped")
-        row: dict[str, Any] = {"epoch": self.epoch + 1, "lr": rate}
-        row.update({name: value / steps for name, value in self.sums.items()})
+        sums = dict(self.sums)
+        images, skipped = sums.pop("images"), sums.pop("skipped")
+        row: dict[str, Any] = {"epoch": self.epoch + 1, "lr": float(self.optimizer.param_groups[0]["lr"])}
+        row.update({name: value / steps for name, value in sums.items()})
         if skipped:
             row["skipped_images"] = round(skipped)
         row["images_per_second"] = images / self.seconds
@@ -176,14 +183,14 @@ class Trainer:
             raise TrainingError("an epoch has no batch; there are too few images for one batch of P x K")
         return batches, steps
 
-    def _run_step(self, batches: list[Any], steps: int) -> float:
-        """One batch, or with joined mining all of an optimiser step; returns the learning rate."""
+    def _run_step(self, batches: list[Any], steps: int) -> None:
+        """One batch, or with joined mining all of an optimiser step."""
         settings = self.settings
         seeds = [self._seed(self.step + place) for place in range(len(batches))]
         torch.manual_seed(seeds[0])
         first = self.step - self.step % settings.accumulation  # batch of the optimiser step that these belong to
         count = min(settings.accumulation, steps - first)
-        rate = set_learning_rate(self.optimizer, self.schedule, schedule_time(settings.clock, self.epoch, first, steps))
+        set_learning_rate(self.optimizer, self.schedule, schedule_time(settings.clock, self.epoch, first, steps))
         self.task.before_step(self._time(steps), self.optimizer)
         losses = count if settings.mining == "batch" else 1
         is_last = self.step + len(batches) == first + count
@@ -194,7 +201,6 @@ class Trainer:
         if is_last:
             self._update()
         self.hooks.on_step(self.epoch, self.step, steps, self.sums["loss"] / self.step)
-        return rate
 
     def _add_up(self, terms: Mapping[str, Tensor], batches: list[Any]) -> None:
         """Adds the numbers of some batches to those of the epoch, after a look at them."""
@@ -205,9 +211,8 @@ class Trainer:
         self._check(numbers["loss"], numbers.pop("finite"), batches)
         self.is_stopping = self.is_stopping or numbers.pop("stop") > 0
         processes = self.accelerator.num_processes
-        skipped_everywhere = numbers.pop("skipped") * processes
         added = {name: value * len(batches) for name, value in numbers.items()}
-        added["skipped"] = skipped_everywhere
+        added["skipped"] = numbers["skipped"] * processes
         added["images"] = float(sum(len(batch.rows) for batch in batches) * processes)
         for name, value in added.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
@@ -220,6 +225,7 @@ class Trainer:
         updates = self.settings.epochs * math.ceil(steps / self.settings.accumulation)
         return StepTime(self.epoch, self.step, steps, self.updates, updates)
 
+    @explain_out_of_memory("taking a step of the optimiser", _LOWER)  # its first one makes its state
     def _update(self) -> None:
         """One step of the optimiser, and what follows from it."""
         scaler = self.gradients.scaler
@@ -266,15 +272,6 @@ class Trainer:
                 f"{what} in epoch {self.epoch + 1}, step {self.step + 1} (training rows "
                 f"{rows}); {where}. Lower the learning rate, use fp32, or clip gradients (clip_norm)"
             )
-
-    def _evaluates(self) -> bool:
-        """Whether to evaluate between epochs; the result is evaluated by whoever called `fit`."""
-        every = self.settings.evaluate_every
-        return every > 0 and self.epoch % every == 0 and self.epoch < self.settings.epochs
-
-    def _due(self, every: int) -> bool:
-        """Whether the epoch that just ended is one of every so many, or the last."""
-        return self.epoch == self.settings.epochs or (every > 0 and self.epoch % every == 0)
 
     def _saves_here(self, steps: int) -> bool:
         """Whether to save inside the epoch; only between optimiser steps, since gradients are not stored."""

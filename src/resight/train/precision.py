@@ -173,7 +173,8 @@ class _Trial:
         device: torch.device,
         slowest: Callable[[Tensor], Tensor],
     ) -> None:
-        self.task, optimizer = copy.deepcopy((task, optimizer))
+        with explain_out_of_memory("copying the model to measure its precision", "name one, such as precision bf16"):
+            self.task, optimizer = copy.deepcopy((task, optimizer))
         self.task.model.train()
         self.task.before_step(time, optimizer)
         self.batch = batch

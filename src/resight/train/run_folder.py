@@ -11,7 +11,7 @@ RUN/
   tensorboard/        the same for TensorBoard, where it is installed
   checkpoints/last.pt everything needed to resume
   model/              the result: weights and card, for resight.load
-  steps.jsonl         of a pre-training: looks at the backbone inside an epoch
+  steps.jsonl         of a pre-training: numbers inside an epoch
   crops.png           of a pre-training: what the net saw first, an image in each row, its views beside it
   backbone.safetensors of a pre-training: the result, with timm's own names
   report.json         the metrics
@@ -61,9 +61,11 @@ class RunFolder:
         path: Path,
         recipe: Mapping[str, Any],
         *,
+        defaults: Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
         free: Collection[str] = (),
         resume: bool = False,
+        command: str = "train",
     ) -> "RunFolder":
         """A new run's folder, or with `resume` an old one, which gets the new recipe.
 
@@ -72,9 +74,11 @@ class RunFolder:
         Args:
             path: of the folder.
             recipe: of the run.
+            defaults: what a stored recipe means by not having a key, as one of an older version; None: nothing.
             data: facts about the training rows, which a resumed run has to share; None: not compared.
             free: dotted keys, or sections, of the recipe in which a resumed run may differ.
             resume: whether to go on with what is there.
+            command: of resight that runs it, for messages.
 
         Raises:
             TrainingError: if the folder has something in it already (and is not to be resumed), or is to be resumed
@@ -86,7 +90,7 @@ class RunFolder:
             for old in (run.precision, run.weights, run.steps, run.metrics):  # of the start before, perhaps half a row
                 old.unlink(missing_ok=True)
         elif resume and run.recipe.is_file():
-            run._require_same(content, free)
+            run._require_same(content, json.loads(json.dumps(defaults or {}, default=str)), free, command)
             run._require_same_data(data)
         else:
             advice = "" if resume else ", or continue that run with --resume"
@@ -116,18 +120,22 @@ class RunFolder:
             and all(entry.name in before or _is_leftover(entry) for entry in entries)
         )
 
-    def _require_same(self, recipe: Mapping[str, Any], free: Collection[str]) -> None:
+    def _require_same(
+        self, recipe: Mapping[str, Any], defaults: Mapping[str, Any], free: Collection[str], command: str
+    ) -> None:
         try:
             stored = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise TrainingError(f"{self.recipe} cannot be read, so the run cannot be continued: {error}") from error
         changed = sorted(
-            key for key in _differences(stored, recipe) if not any(f"{key}.".startswith(f"{part}.") for part in free)
+            key
+            for key in _differences(_filled(stored, defaults), recipe)
+            if not any(f"{key}.".startswith(f"{part}.") for part in free)
         )
         if changed:
             raise TrainingError(
                 f"{self.path} holds a run with other settings ({', '.join(changed)}); continue it with its own "
-                f"(resight train {self.recipe} -o {self.path} --resume), or choose another folder"
+                f"(resight {command} {self.recipe} -o {self.path} --resume), or choose another folder"
             )
 
     def _require_same_data(self, data: Mapping[str, Any] | None) -> None:
@@ -219,6 +227,13 @@ def _write(path: Path, text: str) -> None:
 def _is_leftover(path: Path) -> bool:
     """Whether a kill left this half-written file in a folder that has no run yet."""
     return path.name.startswith(".") and path.name.endswith(".tmp")
+
+
+def _filled(stored: Any, defaults: Any) -> Any:
+    """Nested dicts with the keys that they lack."""
+    if not (isinstance(stored, dict) and isinstance(defaults, dict)):
+        return stored
+    return stored | {key: _filled(stored[key], value) if key in stored else value for key, value in defaults.items()}
 
 
 def _differences(old: Any, new: Any, prefix: str = "") -> set[str]:

@@ -45,3 +45,11 @@ class LoopSettings:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.mining == "joined" and self.accumulation == 1:
             raise ValueError("mining=joined joins the batches of an optimiser step; set accumulation to 2 or more")
+
+    def saves_after(self, epochs: int) -> bool:
+        """Whether to save after so many epochs: the last one, or one of every so many."""
+        return epochs == self.epochs or (self.save_every > 0 and epochs % self.save_every == 0)
+
+    def evaluates_after(self, epochs: int) -> bool:
+        """Whether to evaluate after so many epochs; the result of the last one is evaluated by whoever trains."""
+        return self.evaluate_every > 0 and epochs % self.evaluate_every == 0 and epochs < self.epochs

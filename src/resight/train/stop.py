@@ -9,8 +9,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopSignals:
-    """Inside `with`, the first Ctrl-C or SIGTERM is only noted; the second one acts as it would without.
+    """Inside `with`, Ctrl-C and SIGTERM are only noted; what comes after a first Ctrl-C acts as it would without.
 
+    A second SIGTERM is noted too: where a scheduler sends one to all processes of a job, torchrun sends another one.
     Python lets only the main thread catch signals; elsewhere nothing is noted.
     """
 
@@ -41,8 +42,9 @@ class StopSignals:
         raise SystemExit(128 + signal.SIGTERM)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
-        self._restore()
+        self.received = self.received or number
+        if number == signal.SIGINT:
+            self._restore()
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

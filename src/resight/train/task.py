@@ -109,7 +109,8 @@ class SupervisedTask:
     def terms(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """`loss`, its parts (`identity_loss`, ...) and `accuracy` (share of the batch that the global branch names)."""
         _require_labels(batch)
-        return self._terms_of(model(batch.images, batch.cameras, batch.views, batch.labels), batch.labels)
+        output = model(batch.images, batch.cameras, batch.views, batch.labels)
+        return self._terms_of(output, batch.labels, batch.skipped)
 
     @property
     def encoder(self) -> nn.Module:
@@ -128,12 +129,15 @@ class SupervisedTask:
         """`terms` of several batches as if they were one, from their features (sum of B, branches, D)."""
         labels = torch.cat([batch.labels for batch in batches])
         model: Any = self.model
-        return self._terms_of(model.head(features, labels), labels)
+        skipped = [message for batch in batches for message in batch.skipped]
+        return self._terms_of(model.head(features, labels), labels, skipped)
 
-    def _terms_of(self, output: Any, labels: Tensor) -> dict[str, Tensor]:
+    def _terms_of(self, output: Any, labels: Tensor, skipped: Sequence[str]) -> dict[str, Tensor]:
         features, metric_labels = output.features, labels
         if self.across_ranks:
             features, metric_labels = gather_batch(features, labels)
+        if skipped and self.loss.weights["triplet"]:
+            _require_negatives(metric_labels, skipped)
         total, parts = self.loss(features, output.logits, labels, metric_labels=metric_labels)
         if self.centers is not None:
             pull = self.centers.pull(output.features[:, 0], labels)
@@ -162,3 +166,11 @@ def _require_labels(batch: Batch) -> None:
     if bool((batch.labels < 0).any()):
         rows = batch.rows[batch.labels < 0].tolist()
         raise DataError(f"training rows {rows[:5]} have no identity; supervised training needs one for each row")
+
+
+def _require_negatives(labels: Tensor, skipped: Sequence[str]) -> None:
+    if bool((labels == labels[0]).all()):
+        raise DataError(
+            f"a batch is left with one identity, since {len(skipped)} of its images cannot be read, so nothing is left "
+            f"to mine; mend these files (`resight data check` lists all) and resume; the first: {skipped[0]}"
+        )

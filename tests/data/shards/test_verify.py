@@ -62,3 +62,18 @@ def test_damaged_tables(shards: Path) -> None:
 def test_no_set(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected a set of shards"):
         verify(tmp_path)
+
+
+def test_damaged_bytes_of_the_tables(shards: Path) -> None:
+    """The tars are whole, and the index says where nothing is."""
+    index = np.load(shards / "index.npy")
+    index["crc"][5] ^= 1
+    np.save(shards / "index.npy", index)
+    manifest = open_pool(shards / "rows.parquet").manifest()
+    manifest.with_column("colour", ["red"] * 24).write(shards / "rows.parquet")
+    checks = [(check, message.partition(";")[0]) for check, message, _, _ in found(shards)]
+    assert checks == [
+        ("index", "damaged index (other bytes than were written)"),
+        ("rows", "manifest with other bytes than were written"),
+    ]
+    assert [item.severity for item in verify(shards)[1]] == ["error", "warning"]

@@ -43,7 +43,7 @@ def luperson(
     if cfs_list is None and keep is None:
         return image_folder(crops, progress=progress)
     path = _find_list(root) if cfs_list is None else cfs_list.expanduser()
-    names = read_lines(path, "an image") if path.suffix == ".txt" else _names(path)
+    names = read_list(path)
     if keep is not None and not 1 <= keep <= len(names):
         raise DataError(f"keep: expected 1 to {len(names)}, which is what {path} holds, came {keep}")
     names = names[:keep]
@@ -61,7 +61,17 @@ def _find_list(root: Path) -> Path:
     raise DataError(f"{root}: keep needs a list, but there is no {' or '.join(LISTS)}; give it with cfs_list=PATH")
 
 
-def _names(path: Path) -> list[str]:
+def read_list(path: Path) -> list[str]:
+    """The image paths of a list, in its order.
+
+    Args:
+        path: of a pickle, or of a text (.txt) with a path on each line.
+
+    Raises:
+        DataError: if there is none, or it is no list of paths.
+    """
+    if path.suffix == ".txt":
+        return read_lines(path, "an image")
     names = read_plain_pickle(path)
     if not isinstance(names, (list, tuple)) or not names or not all(isinstance(name, str) for name in names):
         raise DataError(

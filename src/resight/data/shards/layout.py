@@ -11,7 +11,8 @@ skipped.csv     the rows whose image could not be read; there if there are any
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -48,11 +49,13 @@ class ShardSet:
         shards: the tars, in order.
         skipped: rows of the packed manifest whose image could not be read.
         packed_from: fingerprint of the packed manifest, see `resight.data.shards.plan`.
+        tables: SHA-256 of what lies beside the tars, by file name.
     """
 
     shards: tuple[Shard, ...]
     skipped: int
     packed_from: str
+    tables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -84,7 +87,7 @@ class ShardSet:
             if content["format"] > FORMAT:
                 raise DataError(f"{path}: format {content['format']} is newer than this resight; update resight")
             shards = tuple(Shard(**shard) for shard in content["shards"])
-            return cls(shards, content["skipped"], content["packed_from"])
+            return cls(shards, content["skipped"], content["packed_from"], dict(content.get("tables", {})))
         except (ValueError, KeyError, TypeError) as error:
             if isinstance(error, DataError):
                 raise

@@ -19,7 +19,7 @@ from resight.data.shards.writer import Part, finished_part
 from resight.data.table_files import write_table
 from resight.data.validation import Progress
 from resight.errors import DataError
-from resight.files import held_lock, whole_file
+from resight.files import file_sha256, held_lock, whole_file
 
 SOURCE = "source"  # image path of each row before it was packed, as the manifest had it
 _LOCK = ".lock"
@@ -137,7 +137,8 @@ def _finish(folder: Path, plan: Plan, parts: Sequence[Part]) -> ShardSet:
     if len(skipped):
         images = plan.manifest.table.column(IMAGE).take(pa.array(skipped))
         write_table(pa.table({"row": skipped, "image": images, "error": pa.array(reasons.tolist())}), folder / SKIPPED)
-    packed = ShardSet(tuple(part.shard for part in parts), len(skipped), plan.fingerprint)
+    tables = {name: file_sha256(folder / name) for name in (INDEX, ROWS)}
+    packed = ShardSet(tuple(part.shard for part in parts), len(skipped), plan.fingerprint, tables)
     packed.write(folder)
     shutil.rmtree(folder / UNFINISHED)
     return packed

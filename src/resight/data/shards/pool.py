@@ -64,13 +64,12 @@ class ShardPool(Pool):
 
     def read(self, row: int) -> bytes:
         shard, block, size, crc = self._place(row)
-        data = self._bytes(shard, block * BLOCK, size)
-        if len(data) < size or zlib.crc32(data) != crc:
-            reason = "the shard is cut short" if len(data) < size else "its checksum is wrong"
-            raise DataError(
-                f"{self.folder / shard.name}: the image of row {row} is damaged: {reason}; copy the shard again "
-                f"(resight data shard {self.folder} --check looks at all)"
-            )
+        path, data = self.folder / shard.name, self._bytes(shard, block * BLOCK, size)
+        hint = f"copy the shard again (resight data shard {self.folder} --check looks at all)"
+        if len(data) < size:  # one message for all of its rows, so that a log names it once
+            raise DataError(f"{path} is cut short: images at its end cannot be read; {hint}")
+        if zlib.crc32(data) != crc:
+            raise DataError(f"{path}: the image of row {row} is damaged: its checksum is wrong; {hint}")
         return data
 
     def announce(self, rows: Sequence[int]) -> None:

@@ -1,6 +1,5 @@
 """A look at a set of shards: is every tar there, and as it was written?"""
 
-import hashlib
 import os
 import zlib
 from collections.abc import Iterator
@@ -19,8 +18,8 @@ from resight.data.shards.plan import KEY
 from resight.data.shards.pool import read_index
 from resight.data.validation import Progress
 from resight.errors import DataError
+from resight.files import file_sha256
 
-_CHUNK = 1 << 20
 _SHOWN = 5
 
 
@@ -66,6 +65,8 @@ def _tables(folder: Path, shards: ShardSet) -> Iterator[Finding]:
     """The index and the manifest beside the tars."""
     try:
         read_index(folder, shards)
+        if _is_changed(folder, shards, INDEX):
+            yield Finding("index", "error", "damaged index (other bytes than were written); copy it again", 1, (INDEX,))
     except DataError as error:
         yield Finding("index", "error", f"damaged index: {error}", 1, (INDEX,))
     try:
@@ -77,13 +78,20 @@ def _tables(folder: Path, shards: ShardSet) -> Iterator[Finding]:
     if len(manifest) != shards.rows or keys != shards.rows:
         message = f"manifest with {len(manifest):,} rows and {keys:,} keys, expected {shards.rows:,}; copy it again"
         yield Finding("rows", "error", message, 1, (ROWS,))
+    elif _is_changed(folder, shards, ROWS):
+        message = "manifest with other bytes than were written; if nobody changed it, copy it again"
+        yield Finding("rows", "warning", message, 1, (ROWS,))
+
+
+def _is_changed(folder: Path, shards: ShardSet, name: str) -> bool:
+    return name in shards.tables and file_sha256(folder / name) != shards.tables[name]
 
 
 def _shard(folder: Path, shard: Shard, first: int, entries: npt.NDArray[np.void] | None) -> Iterator[Finding]:
     path = folder / shard.name
     try:
         size = path.stat().st_size
-        sound = size == shard.bytes and _sha256(path) == shard.sha256
+        sound = size == shard.bytes and file_sha256(path) == shard.sha256
     except OSError as error:
         reason = "missing" if isinstance(error, FileNotFoundError) else f"unreadable ({error})"
         yield Finding("shard", "error", f"{reason} shard; copy it again", 1, (shard.name,))
@@ -108,11 +116,3 @@ def _damaged(path: Path, entries: npt.NDArray[np.void]) -> list[int]:
             if len(data) < size or zlib.crc32(data) != crc:
                 bad.append(place)
     return bad
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -115,7 +115,10 @@ def _offer_to_vit(encoder: Any, wanted: Mapping[str, Tensor], file: WeightFile, 
     heads = file.about.get("heads")
     if heads is not None and heads != encoder.global_branch.block.attn.num_heads:
         own_heads = encoder.global_branch.block.attn.num_heads
-        offer.misfit["attention heads"] = f"{heads} in the file, {own_heads} in the model, in tensors of equal shapes"
+        offer.misfit["attention heads"] = (
+            f"{heads} in the file, {own_heads} in the model, in tensors of equal shapes: "
+            f"model.shape={{heads: {heads}}} fits"
+        )
 
 
 def _offer_to_net(net: Any, file: WeightFile, offer: _Offer) -> None:

@@ -81,3 +81,9 @@ def own_network(content: Mapping[str, Any], *, teacher: bool) -> Mapping[str, An
         return None
     kept: Mapping[str, Any] = task["target"] if teacher and task["method"] == "dino" else content["model"]
     return kept
+
+
+def own_facts(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What such a checkpoint says of its net beside the tensors."""
+    heads = content["task"].get("heads")
+    return {} if heads is None else {"heads": heads}

@@ -25,7 +25,7 @@ from torch import Tensor
 from resight.errors import ModelFormatError
 from resight.models.patch_embed import Size, patch_grid
 from resight.models.weights.checkpoint_file import open_checkpoint
-from resight.models.weights.pretraining import LAYOUTS, Layout, layout_of, own_network, why_left_out
+from resight.models.weights.pretraining import LAYOUTS, Layout, layout_of, own_facts, own_network, why_left_out
 from resight.models.weights.transreid import transreid_names
 
 Kind = Literal[
@@ -71,7 +71,8 @@ def read_weights(path: str | PathLike[str], *, network: Network = "teacher") -> 
     own = own_network(content, teacher=network == "teacher")
     entry = _entry(content, network) if own is None else None
     tensors = _tensors(own or (content if entry is None else content[entry]), file)
-    return from_tensors(tensors, source=str(file), about=_about(content, entry), network=network, card=_card(file))
+    about = _about(content, entry) if own is None else own_facts(content)
+    return from_tensors(tensors, source=str(file), about=about, network=network, card=_card(file))
 
 
 def from_tensors(
@@ -196,13 +197,15 @@ def _card(file: Path) -> dict[str, Any]:
 
 
 def _header(file: Path) -> dict[str, Any]:
-    """What `resight.pretrain.export` says of a backbone: its name, the size of its images and of their patches."""
+    """What `resight.pretrain.export` says of a backbone: its name, its sizes and its heads."""
     if file.suffix != ".safetensors":
         return {}
     try:
         with safe_open(file, framework="pt") as opened:
-            content = json.loads((opened.metadata() or {})["backbone"])
-        return {"name": str(content["name"]), "settings": dict(content)}
+            header = opened.metadata() or {}
+        content = json.loads(header["backbone"])
+        heads = {"heads": int(header["heads"])} if "heads" in header else {}
+        return {"name": str(content["name"]), "settings": dict(content), **heads}
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return {}
 

@@ -32,12 +32,15 @@ def write_figures(folder: Path, runs: Sequence[RunResult]) -> list[Path]:
     """
     matplotlib = require("matplotlib", extra="report")
     written = []
-    with matplotlib.rc_context({"svg.hashsalt": "resight", "font.size": 9, "axes.spines.top": False}):
+    style = {"svg.hashsalt": "resight", "font.size": 9, "axes.spines.top": False}
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # names in a script that the font lacks
         for name, figure in _figures(runs):
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")  # the places that it found stay; it would look for them four times
             for kind, options in (("png", {"dpi": 160}), ("svg", {"metadata": {"Date": None}})):
                 path = folder / f"{name}.{kind}"
-                with whole_file(path) as temporary, warnings.catch_warnings():
-                    warnings.filterwarnings("ignore", message="Glyph")  # names in a script that the font lacks
+                with whole_file(path) as temporary:
                     figure.savefig(temporary, format=kind, facecolor="white", bbox_inches="tight", **options)
                 written.append(path)
     return written

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from resight._optional import require
-from resight.report.chart import Chart
+from resight.report.chart import Chart, whole_ticks
 from resight.report.comparison import compare
 from resight.report.run_result import RunResult
 
@@ -35,19 +35,20 @@ def draw_chart(chart: Chart) -> Any:
         axes.plot(x, y, color=color, linestyle=style, linewidth=1.6, marker=marker, markersize=2.6, label=series.name)
         if series.filled:
             axes.fill_between(x, y, color=color, alpha=0.15, linewidth=0)
-    axes.set(title=chart.title, xlabel=chart.x_name)
+    axes.set(title=chart.title, xlabel=chart.x_name, ylabel=chart.y_name)
     axes.grid(axis="y", color="#e3e3de")
     axes.set_axisbelow(True)
-    percent = ticker.PercentFormatter(xmax=1, decimals=None)
+    percent = ticker.PercentFormatter(xmax=1, decimals=None, symbol="\u2009%")
     if chart.percent:
         axes.yaxis.set_major_formatter(percent)
     if chart.x_axis == "power":
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f"{100 * x:g} %"))
+        axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f"{100 * x:g}\u2009%"))
     elif chart.x_axis == "percent":
         axes.xaxis.set_major_formatter(percent)
     elif chart.x_axis == "whole":
-        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+        every = [x for series in chart.series for x, _ in series.points]
+        axes.set_xticks(whole_ticks(min(every), max(every)))
     if len(chart.series) > 1:
         axes.legend(frameon=False, fontsize=8)
     return figure

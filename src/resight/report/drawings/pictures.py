@@ -24,6 +24,8 @@ from resight.report.sections.rank_lists import REASONS, chosen_lists
 
 _SIZE: Final = (128, 224)  # width and height in pixels that a crop has to fit into
 _RIGHT, _WRONG = COLORS[8], COLORS[9]
+_HOLLOW: Final = "#eeeeea"  # a pair of cameras without queries
+_ATTENTION: Final = {"rollout": "Attention roll-out", "last": "Attention in the last block; grey: not in the branch"}
 
 
 def draw_camera_pairs(pairs: CameraPairs) -> Any:
@@ -35,6 +37,9 @@ def draw_camera_pairs(pairs: CameraPairs) -> Any:
     axes = figure.add_subplot()
     values = np.ma.masked_invalid(100 * shown.mean_ap)
     image = axes.imshow(values, cmap="Blues")
+    axes.set_facecolor(_HOLLOW)
+    for i, j in np.argwhere(shown.num_queries == 0).tolist():
+        axes.text(j, i, "–", ha="center", va="center", color="#646b76", size=8)
     middle = (float(values.min()) + float(values.max())) / 2
     for i, j in np.argwhere(shown.num_queries > 0).tolist():
         value = float(values[i, j])
@@ -65,6 +70,8 @@ def draw_map(data: FigureData, found: EmbeddingMap, projection: str) -> Any:
     axes.set_yticks([])
     shares = [f", {100 * share:.0f} % of the variance" if projection == "PCA" else "" for share in found.explained]
     axes.set(xlabel=f"{projection} 1{shares[0]}", ylabel=f"{projection} 2{shares[1]}")
+    num_identities = len({data.crops[crop].pid for crop in found.crop.tolist()})
+    axes.set_title(f"{num_identities} identities, a colour for each", size=9)
     legend = axes.legend(frameon=False, fontsize=8)
     for handle in legend.legend_handles:
         handle.set_color("#646b76")
@@ -75,7 +82,8 @@ def draw_attention(data: FigureData, maps: Attention, kind: str) -> Any:
     """A row for each crop, a column for each branch; kind: `rollout` or `last`."""
     shares = getattr(maps, kind)
     rows, columns = len(data.attention_crop), 1 + len(maps.branches)
-    figure = new_figure(0.8 * columns, 1.45 * rows + 0.3)
+    figure = new_figure(0.8 * columns, 1.45 * rows + 0.6)
+    figure.suptitle(f"{_ATTENTION[kind]}\nfrom night (least) to light (most)", size=8)
     grid = figure.subplots(rows, columns, squeeze=False)
     for i, crop in enumerate(data.attention_crop):
         picture = _picture(data.crops[crop])
@@ -99,29 +107,33 @@ def draw_rank_lists(run: RunResult) -> Iterator[tuple[str, Any]]:
     for reason in REASONS:
         lists = [found for reasons, found in chosen if reason in reasons]
         if lists:
-            yield reason, _lists(lists)
+            yield reason, _lists(lists, f"{reason.capitalize()} queries: distance, identity, camera; dashed red: wrong")
 
 
-def _lists(lists: list[RankList]) -> Any:
+def _lists(lists: list[RankList], title: str) -> Any:
     columns = 1 + max(len(found.hits) for found in lists)
-    figure = new_figure(0.75 * columns, 1.65 * len(lists))
+    figure = new_figure(0.75 * columns, 1.8 * len(lists) + 0.5)
+    figure.suptitle(title, size=8)
     grid = figure.subplots(len(lists), columns, squeeze=False)
     for line, found in zip(grid, lists, strict=True):
         precision = "" if math.isnan(found.average_precision) else f"AP {100 * found.average_precision:.1f} %"
-        _cell(line[0], found.query, "#1d2127", "-", f"{found.query.pid or 'unknown'}\n{precision}")
+        _cell(line[0], found.query, "#1d2127", "-", precision, found.query.pid or "unknown")
         for axes, hit in zip(line[1:], found.hits, strict=False):
             color, style = (_RIGHT, "-") if hit.match else (_WRONG, (0, (3, 2)))
-            _cell(axes, hit, color, style, f"{hit.distance:.3f}\n{hit.pid or 'no identity'}")
+            _cell(axes, hit, color, style, f"{hit.distance:.3f}", hit.pid or "no identity")
         for axes in line[1 + len(found.hits) :]:
             axes.axis("off")
+    for place, axes in enumerate(grid[0]):
+        axes.set_title(str(place) if place else "query", size=7)
     return figure
 
 
-def _cell(axes: Any, crop: Crop | Hit, color: str, style: Any, text: str) -> None:
+def _cell(axes: Any, crop: Crop | Hit, color: str, style: Any, number: str, identity: str) -> None:
     axes.imshow(_picture(crop))
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_xlabel(text, size=6)
+    camera = "" if crop.camid is None else f"camera {crop.camid}" if crop.camid.isdecimal() else crop.camid
+    axes.set_xlabel(f"{number}\n{identity}\n{camera}".rstrip(), size=6)
     for spine in axes.spines.values():
         spine.set(visible=True, edgecolor=color, linewidth=2, linestyle=style)
 

@@ -49,15 +49,17 @@ def all_charts(runs: Sequence[RunResult]) -> dict[str, Chart]:
         for name in names
     }
     charts["cmc"] = make_chart(
-        "CMC: a match within the first k",
+        "CMC",
         [Series(color_of(i), run.name, _cmc_points(run.report)) for i, run in enumerate(runs)],
         x_name="k",
+        y_name="match within the first k",
         percent=True,
     )
     charts["precision_recall"] = make_chart(
         "Precision at a recall",
         [Series(color_of(i), run.name, _precision_points(run)) for i, run in enumerate(runs)],
         x_name="recall",
+        y_name="mean over queries",
         percent=True,
         x_axis="percent",
     )

@@ -35,13 +35,14 @@ def distances(runs: Sequence[RunResult], pictures: Thumbnails) -> Context | None
 def histogram(name: str, one: Verification) -> Chart | None:
     """Both kinds of pairs, each scaled to its own number."""
     middle = (one.edges[:-1] + one.edges[1:]) / 2
-    kinds = (("same identity", RIGHT_COLOR, one.same), ("different", WRONG_COLOR, one.different))
+    kinds = (("same identity", RIGHT_COLOR, one.same), ("different identities", WRONG_COLOR, one.different))
     series = [
         Series(color, label, list(zip(middle.tolist(), (counts / max(counts.sum(), 1)).tolist(), strict=True)), True)
         for label, color, counts in kinds
     ]
     title = "Distances of pairs" + (f": {name}" if name else "")
-    return make_chart(title, series, x_name="distance", percent=True, x_axis="real")
+    metric = f"{one.metric.replace('_', ' ')} distance"
+    return make_chart(title, series, x_name=metric, y_name="share of the pairs of a kind", percent=True, x_axis="real")
 
 
 def roc(runs: Sequence[RunResult]) -> Chart | None:
@@ -56,7 +57,12 @@ def roc(runs: Sequence[RunResult]) -> Chart | None:
             points = list(zip(far[kept].tolist(), tar[kept].tolist(), strict=True))
             series.append(Series(color_of(i), run.name, points))
     return make_chart(
-        "ROC: true accepts at a rate of false ones", series, x_name="false accepts", percent=True, x_axis="power"
+        "ROC",
+        series,
+        x_name="false accepts",
+        y_name="true accepts",
+        percent=True,
+        x_axis="power",
     )
 
 

@@ -15,7 +15,9 @@ _MAX_DIFFERING = 8
 _RECIPE: Final = (  # what a reader asks first, of a single run
     *("model.name", "model.image_size", "model.stride", "model.jigsaw", "model.side_information", "model.weights"),
     *("optimizer.name", "optimizer.lr", "sampler.ids_per_batch", "sampler.images_per_id", "train.epochs"),
-    *("train.precision", "train.seed", "evaluate.metric", "evaluate.cross_camera", "evaluate.flip"),
+    *("train.precision", "train.seed", "evaluate.metric", "evaluate.cross_camera", "evaluate.both_directions"),
+    *("evaluate.flip", "evaluate.multi_query", "evaluate.rerank", "evaluate.rerank.k1", "evaluate.rerank.k2"),
+    "evaluate.rerank.weight",
 )
 
 
