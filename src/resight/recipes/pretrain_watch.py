@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 from resight.pretrain.health import complaints
 from resight.train import Trainer
@@ -23,6 +22,8 @@ class HealthWatch:
         self.trainer = trainer
         self.every = every
         self._named: set[str] = set()  # what was complained of, each kind once
+        self._step, self._seconds = 0, 0.0  # of the last look
+        self._sums: dict[str, float] = {}
         self._remember(trainer.step)
 
     def look(self, epoch: int, step: int, steps: int) -> dict[str, float]:
@@ -56,4 +57,4 @@ class HealthWatch:
             self._named.add(kind)
 
     def _remember(self, step: int) -> None:
-        self._step, self._sums, self._seconds = step, dict[str, Any](self.trainer.sums), self.trainer.seconds
+        self._step, self._sums, self._seconds = step, dict(self.trainer.sums), self.trainer.seconds
