@@ -22,6 +22,7 @@ RANK = {
     "inference": 3,
     "evaluation": 3,
     "train": 3,
+    "filtering": 4,
     "pretrain": 4,
     "report": 4,
     "recipes": 5,

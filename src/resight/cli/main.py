@@ -10,6 +10,7 @@ import typer
 from resight._version import __version__
 from resight.cli import calibrate, data, demo, embed, evaluate, pretrain, recipes, report, shard, train, weights
 from resight.cli.console import error, is_debug
+from resight.cli.filter import filter_pool
 
 app = typer.Typer(
     name="resight",
@@ -26,6 +27,7 @@ app.add_typer(data.app, name="data")
 app.command()(recipes.recipes)
 app.command()(train.train)
 app.command()(pretrain.pretrain)
+app.command(name="filter")(filter_pool)
 app.command()(evaluate.evaluate)
 app.command()(calibrate.calibrate)
 app.command()(report.report)

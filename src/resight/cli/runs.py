@@ -31,13 +31,16 @@ def run_folder(recipe: str, output: Path | None, *, resume: bool) -> Path:
 
 
 @contextmanager
-def resumable(folder: Path) -> Iterator[None]:
-    """Says how to go on with the run when Ctrl-C or SIGTERM ends the block."""
-    from resight.train import RunFolder
+def resumable(folder: Path, begun: str = "recipe.yaml") -> Iterator[None]:
+    """Says how to go on when Ctrl-C or SIGTERM ends the block.
 
+    Args:
+        folder: where the command writes.
+        begun: the file in it that says that there is something to go on with.
+    """
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        if RunFolder(folder).recipe.is_file():
+        if (folder / begun).is_file():
             note(f"to go on later, repeat the command with --resume; the run is in {folder}")
         raise

@@ -60,7 +60,7 @@ class Pool(ABC):
             raise DataError(f"cannot use the image {self.key(row)} (row {row}): {_reason(error)}") from error
 
 
-def _reason(error: DataError) -> Exception | str:
+def _reason(error: DataError) -> BaseException | str:
     """What is wrong with the bytes; Pillow names them by their address, which says nothing and is never the same."""
     return (
         "it is no image, or cut short"

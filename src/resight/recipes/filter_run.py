@@ -1,0 +1,137 @@
+"""Scores a pool: proxies are trained where they are not given, then one pass goes over the images."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from resight.data.pool import Pool, open_pool
+from resight.data.validation import Progress
+from resight.errors import DataError
+from resight.files import held_lock
+from resight.filtering.codes import CodeWriter
+from resight.filtering.exchange import Exchange
+from resight.filtering.layout import CODES, LOCK, TARGET
+from resight.filtering.nearest import NearestTarget, target_features
+from resight.filtering.quality import ImageQuality
+from resight.filtering.score import ForgettingScorer
+from resight.filtering.score_file import ScoreFile
+from resight.filtering.scorer import Scorer
+from resight.filtering.scoring import PassSettings, finished_scores, score_pool
+from resight.inference import join_processes
+from resight.recipes import pretrain_build as build
+from resight.recipes.evaluation_set import Listener
+from resight.recipes.filter_proxies import (
+    Display,
+    read_target,
+    require_enough_images,
+    target_files,
+    target_pool,
+    train_proxies,
+    write_targets,
+)
+from resight.recipes.filter_request import FilterRequest, claim_folder
+from resight.recipes.filter_spaces import open_space
+
+
+@dataclass(frozen=True)
+class FilterListener:
+    """Whom to tell. training: for each proxy that is trained. scoring: for the pass, (images done, images in all)."""
+
+    training: Display = field(default=lambda name, epochs: nullcontext(Listener()))
+    scoring: Callable[[], AbstractContextManager[Progress]] = field(
+        default=lambda: nullcontext(lambda done, total: None)
+    )
+
+
+def score(
+    request: FilterRequest, folder: Path, *, resume: bool = False, listener: FilterListener | None = None
+) -> ScoreFile:
+    """Scores of every image of the pool; see `resight.filtering.layout` for what is written.
+
+    Args:
+        request: what is asked.
+        folder: new or empty, unless it is gone on with.
+        resume: go on with what is there: finished proxies are not trained again, scored images not scored again.
+        listener: whom to tell.
+
+    Raises:
+        ResightError: if pool, targets, proxies or folder cannot be used, or training fails.
+    """
+    listener = listener or FilterListener()
+    request.require_sound()
+    join_processes()
+    exchange = Exchange.of_processes()
+    pool = open_pool(request.pool)
+    for recipe in (request.recipe, request.target_recipe):
+        build.build_views(recipe.views)  # what cannot be built is said here
+    require_enough_images(request, pool, [read_target(path) for path in request.targets], exchange)
+    given = [(request.source, request.recipe), *((path, request.target_recipe) for path in request.target_proxies)]
+    for path, recipe in given:
+        if path is not None:  # what is given is looked at before hours of training
+            open_space(path, "given", recipe, torch.device("cpu"))
+    with only_process(folder) if exchange.is_first else nullcontext():
+        if exchange.is_first:
+            claim_folder(folder, request.content(), resume=resume)
+            files = [folder / TARGET, *target_files(request, folder)] if request.targets else []
+            if not resume or not all(file.is_file() for file in files):
+                write_targets(request, folder)
+        exchange.wait()
+        finished = finished_scores(pool, folder, exchange)
+        if finished is not None:
+            return finished
+        source, targets = train_proxies(request, folder, resume=resume, exchange=exchange, display=listener.training)
+        with ExitStack() as stack:
+            settings = replace(request.settings, device=_device())
+            scorers = _scorers(request, folder, pool, source, targets, settings, exchange, stack)
+            progress = stack.enter_context(listener.scoring())
+            return score_pool(pool, scorers, folder, settings=settings, exchange=exchange, progress=progress)
+
+
+def _scorers(
+    request: FilterRequest,
+    folder: Path,
+    pool: Pool,
+    source: Path,
+    targets: Sequence[Path],
+    settings: PassSettings,
+    exchange: Exchange,
+    stack: ExitStack,
+) -> list[Scorer]:
+    """All that is asked of each image. Only the proxies compute features; the others share them."""
+    device = settings.device
+    first = open_space(source, "source", request.recipe, device)
+    others = [open_space(path, f"target {i + 1}", request.target_recipe, device) for i, path in enumerate(targets)]
+    scorers: list[Scorer] = [ForgettingScorer(first, others), ImageQuality()]
+    if request.targets:
+        scorers.append(NearestTarget(first, target_features(first, target_pool(folder), settings, exchange)))
+    codes = CodeWriter(first, folder / CODES, len(pool))
+    stack.callback(codes.close)
+    return [*scorers, codes]
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def only_process(folder: Path) -> Iterator[None]:
+    """Keeps other runs of the command out of the folder, which is made.
+
+    Raises:
+        DataError: if another one is at work there, or it is a file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise DataError(f"{folder} is or lies under a file, not a folder; choose another folder") from error
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held_lock(folder / LOCK))
+        except BlockingIOError as error:
+            raise DataError(
+                f"another process is filtering in {folder}; wait for it, or choose another folder"
+            ) from error
+        yield
