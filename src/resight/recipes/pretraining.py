@@ -88,9 +88,23 @@ SMALL = Part(
         "train": {"epochs": 20},
     },
 )
+# With few images a batch the mean that is taken off the teacher's scores has to be slow, or the teacher soon says the
+# same of every image; KoLeo and the head's batch norm keep the features apart meanwhile.
 SMALL_DINO = Part(
     "",
-    {"options": {"prototypes": 4096, "hidden": 512, "bottleneck": 128}, "schedule": {"warmup_epochs": 2}},
+    {
+        "options": {
+            "prototypes": 1024,
+            "hidden": 512,
+            "bottleneck": 128,
+            "batch_norm": True,
+            "koleo": 0.1,
+            "center_momentum": 0.99,
+            "momentum": 0.99,
+        },
+        "optimizer": {"lr": 5e-4, "lr_batch": 32},
+        "schedule": {"warmup_epochs": 2},
+    },
 )
 SMALL_MOCOV2 = Part(
     "",
@@ -108,7 +122,7 @@ SMALL_MOCOV3 = Part(
     {
         "data": {"batch_size": 32},
         "options": {"hidden": 1024},
-        "optimizer": {"lr": 5e-4, "weight_decay": 0.05},
+        "optimizer": {"lr": 1e-3, "lr_batch": 64, "weight_decay": 0.05},
         "schedule": {"warmup_epochs": 2},
     },
 )
