@@ -2,12 +2,11 @@
 
 import os
 import stat
-import sys
 from pathlib import Path
 
 import pytest
 
-from resight.files import held_lock, whole_file
+from resight.files import whole_file
 
 
 def test_the_file_appears_with_its_folder_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -57,16 +56,3 @@ def test_what_a_kill_left_behind_is_written_over(tmp_path: Path) -> None:
         temporary.write_text("whole")
     assert (tmp_path / "file.txt").read_text() == "whole"
     assert [file.name for file in tmp_path.iterdir()] == ["file.txt"]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no such locks there")
-def test_one_process_at_a_time_holds_a_lock(tmp_path: Path) -> None:
-    with held_lock(tmp_path / "a"):
-        with pytest.raises(BlockingIOError), held_lock(tmp_path / "a"):
-            pass
-        with held_lock(tmp_path / "b"):
-            assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
-    assert not list(tmp_path.iterdir())
-    (tmp_path / "a").touch()  # what a kill leaves
-    with held_lock(tmp_path / "a"):
-        pass

@@ -11,9 +11,10 @@ import pytest
 from resight.data.manifest import Manifest
 from resight.errors import DataError
 from resight.filtering.scoring import PassSettings
+from resight.folder_lock import hold_folder
 from resight.recipes import update
 from resight.recipes.filter_request import FilterRequest
-from resight.recipes.filter_run import FilterListener, only_process, score
+from resight.recipes.filter_run import FilterListener, score
 from tests.recipes.pretrain_runs import tiny_pretraining
 from tests.recipes.runs import Stopped, stop_at
 
@@ -116,7 +117,10 @@ def test_what_stops_before_training(request_: FilterRequest, tiny_manifest: Mani
     with pytest.raises(DataError, match="there is nothing"):
         score(replace(request_, targets=(tmp_path / "nowhere",)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    with only_process(tmp_path / "out"), pytest.raises(DataError, match="another process is filtering"):
+    with (
+        hold_folder(tmp_path / "out", "filtering", DataError),
+        pytest.raises(DataError, match="another process is filtering"),
+    ):
         score(request_, tmp_path / "out")
     few.touch()
     with pytest.raises(DataError, match="not a folder"):

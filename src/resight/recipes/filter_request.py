@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from resight.errors import DataError, RecipeError
 from resight.files import whole_file
-from resight.filtering.layout import LOCK, SETTINGS, TARGET
+from resight.filtering.layout import SETTINGS, TARGET
 from resight.filtering.nearest import NEAREST
 from resight.filtering.quality import ImageQuality
 from resight.filtering.score import forgetting_columns
 from resight.filtering.scoring import PassSettings
+from resight.folder_lock import LOCK
 from resight.recipes.pretrain_build import dump_pretrain_recipe
 from resight.recipes.pretrain_schema import PretrainRecipe
 from resight.recipes.resolve import load_recipe, update

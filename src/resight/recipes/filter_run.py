@@ -1,7 +1,7 @@
 """Scores a pool: proxies are trained where they are not given, then one pass goes over the images."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,16 +10,16 @@ import torch
 from resight.data.pool import Pool, open_pool
 from resight.data.validation import Progress
 from resight.errors import DataError
-from resight.files import held_lock
 from resight.filtering.codes import CodeWriter
 from resight.filtering.exchange import Exchange
-from resight.filtering.layout import CODES, LOCK, TARGET
+from resight.filtering.layout import CODES, TARGET
 from resight.filtering.nearest import NearestTarget, target_features
 from resight.filtering.quality import ImageQuality
 from resight.filtering.score import ForgettingScorer
 from resight.filtering.score_file import ScoreFile
 from resight.filtering.scorer import Scorer
 from resight.filtering.scoring import PassSettings, finished_scores, score_pool
+from resight.folder_lock import hold_folder
 from resight.inference import join_processes
 from resight.recipes import pretrain_build as build
 from resight.recipes.evaluation_set import Listener
@@ -72,7 +72,7 @@ def score(
     for path, recipe in given:
         if path is not None:  # what is given is looked at before hours of training
             open_space(path, "given", recipe, torch.device("cpu"))
-    with only_process(folder) if exchange.is_first else nullcontext():
+    with hold_folder(folder, "filtering", DataError) if exchange.is_first else nullcontext():
         if exchange.is_first:
             claim_folder(folder, request.content(), resume=resume)
             files = [folder / TARGET, *target_files(request, folder)] if request.targets else []
@@ -114,24 +114,3 @@ def _scorers(
 
 def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-@contextmanager
-def only_process(folder: Path) -> Iterator[None]:
-    """Keeps other runs of the command out of the folder, which is made.
-
-    Raises:
-        DataError: if another one is at work there, or it is a file.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise DataError(f"{folder} is or lies under a file, not a folder; choose another folder") from error
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(held_lock(folder / LOCK))
-        except BlockingIOError as error:
-            raise DataError(
-                f"another process is filtering in {folder}; wait for it, or choose another folder"
-            ) from error
-        yield

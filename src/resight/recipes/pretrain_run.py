@@ -12,6 +12,8 @@ from typing import Any
 from torch import nn
 
 from resight.data.pool import Pool
+from resight.errors import TrainingError
+from resight.folder_lock import hold_folder
 from resight.inference import join_processes
 from resight.pretrain.export import export_backbone
 from resight.pretrain.method import PretrainTask
@@ -25,7 +27,7 @@ from resight.recipes import pretrain_build as build
 from resight.recipes.evaluation_set import Listener
 from resight.recipes.pretrain_schema import PretrainRecipe
 from resight.recipes.pretrain_watch import HealthWatch
-from resight.train import Hooks, PrecisionChoice, RunFolder, Trainer, hold_folder
+from resight.train import Hooks, PrecisionChoice, RunFolder, Trainer
 
 FREE = (
     *("title", "data.source", "data.workers", "probe"),
@@ -72,7 +74,7 @@ def pretrain(
     trainer = _trainer(recipe, pool, views, task, RunFolder(folder).checkpoint)
     probe = None if labelled is None else Probe(task, labelled, build.probe_transform(recipe, views))
     is_first = trainer.accelerator.is_main_process
-    with hold_folder(folder) if is_first else nullcontext():
+    with hold_folder(folder, "training", TrainingError) if is_first else nullcontext():
         run = RunFolder(folder)
         if is_first:
             content, facts = build.dump_pretrain_recipe(recipe), {"images": len(pool)}

@@ -16,8 +16,9 @@ from torch import nn
 from resight.data.crop_cache import open_crop_cache
 from resight.data.dataset import CropDataset, SeededBatches, Vocabulary, train_loader
 from resight.data.manifest import Manifest
-from resight.errors import DataError, ResightError
+from resight.errors import DataError, ResightError, TrainingError
 from resight.evaluation import Report
+from resight.folder_lock import hold_folder
 from resight.inference import Embedder, ModelCard, write_model
 from resight.recipes import build
 from resight.recipes.evaluation_check import check_evaluation
@@ -30,7 +31,6 @@ from resight.train import (
     SupervisedTask,
     Trainer,
     create_optimizer,
-    hold_folder,
     parameter_groups,
 )
 
@@ -111,7 +111,7 @@ def train(recipe: TrainRecipe, folder: Path, *, resume: bool = False, listener: 
         listener.on_stage("evaluating")
         return report_numbers(test.report(*test.embed(embedder_of(network), listener)))
 
-    with hold_folder(folder) if trainer.accelerator.is_main_process else nullcontext():
+    with hold_folder(folder, "training", TrainingError) if trainer.accelerator.is_main_process else nullcontext():
         run = _open_folder(folder, recipe, trainer, _facts(rows, vocabulary), resume)
         if start is not None and trainer.accelerator.is_main_process:
             run.write_weights(start.to_json())

@@ -5,7 +5,6 @@ from resight.train.loop import Trainer
 from resight.train.optim import GroupRule, create_optimizer, parameter_groups
 from resight.train.precision import PrecisionChoice
 from resight.train.run_folder import RunFolder
-from resight.train.run_lock import hold_folder
 from resight.train.schedules import ConstantSchedule, CosineSchedule, MultiStepSchedule
 from resight.train.settings import LoopSettings
 from resight.train.task import StepTime, SupervisedTask, Task
@@ -24,6 +23,5 @@ __all__ = [
     "Task",
     "Trainer",
     "create_optimizer",
-    "hold_folder",
     "parameter_groups",
 ]

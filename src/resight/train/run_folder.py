@@ -29,7 +29,7 @@ import yaml
 from resight.environment import environment
 from resight.errors import TrainingError
 from resight.files import whole_file
-from resight.train.run_lock import LOCK
+from resight.folder_lock import LOCK
 
 
 class RunFolder:

@@ -13,7 +13,7 @@ from resight.data.shards import workers
 from resight.data.shards.layout import ShardSet
 from resight.data.shards.pack import pack
 from resight.errors import DataError
-from resight.files import held_lock
+from resight.folder_lock import hold_folder
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -135,7 +135,7 @@ def test_folders_that_are_something_else(crops: Manifest, shards: Path) -> None:
 def test_one_process_at_a_time(crops: Manifest, tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()
-    with held_lock(folder / ".lock"), pytest.raises(DataError, match="another process is packing into"):
+    with hold_folder(folder, "packing", DataError), pytest.raises(DataError, match="another process is packing in"):
         pack(crops, folder)
     (folder / ".lock").touch()  # what a kill leaves
     assert pack(crops, folder).shards.rows == 24

@@ -19,10 +19,10 @@ from resight.data.shards.writer import Part, finished_part
 from resight.data.table_files import write_table
 from resight.data.validation import Progress
 from resight.errors import DataError
-from resight.files import file_sha256, held_lock, whole_file
+from resight.files import file_sha256, whole_file
+from resight.folder_lock import LOCK, hold_folder
 
 SOURCE = "source"  # image path of each row before it was packed, as the manifest had it
-_LOCK = ".lock"
 _FINGERPRINT = "packed_from"
 _STRAY = ("*.tar.tmp", "*.npz.tmp")  # behind a dot, which `glob` does not skip
 
@@ -65,12 +65,7 @@ def pack(
     plan, folder = Plan.of(manifest, rows_per_shard), Path(folder).expanduser()
     with ExitStack() as stack:
         _require_place(folder, plan)
-        try:
-            stack.enter_context(held_lock(folder / _LOCK))
-        except BlockingIOError as error:
-            raise DataError(
-                f"another process is packing into {folder}; wait for it, or choose another folder"
-            ) from error
+        stack.enter_context(hold_folder(folder, "packing", DataError))
         if (folder / DESCRIPTION).is_file():
             shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
             found = ShardSet.read(folder)
@@ -82,7 +77,7 @@ def pack(
 
 def _require_place(folder: Path, plan: Plan) -> None:
     """Raise unless the folder is new, empty, or that of the same packing."""
-    if not folder.exists() or (folder.is_dir() and {path.name for path in folder.iterdir()} <= {_LOCK}):
+    if not folder.exists() or (folder.is_dir() and {path.name for path in folder.iterdir()} <= {LOCK}):
         folder.mkdir(parents=True, exist_ok=True)
         return
     if not folder.is_dir() or not is_shard_set(folder):
