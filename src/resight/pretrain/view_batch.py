@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -16,6 +17,8 @@ from resight.data.turbo_jpeg import require_turbo
 from resight.data.worker_signals import leave_signals_to_the_main_process
 from resight.errors import DataError
 from resight.pretrain.views import Views
+
+_TRIED = 100  # images, before a pool is given up
 
 
 class ViewBatch(NamedTuple):
@@ -45,14 +48,19 @@ class ViewBatch(NamedTuple):
         return self.views[0][0], self.views[0][1]
 
 
-class Lost(NamedTuple):
-    """Stands for an image that cannot be read, and says what is wrong with it."""
+class Sample(NamedTuple):
+    """Views of one image. row: of the pool. lost: what is wrong with the image that this one stands in for."""
 
-    message: str
+    views: list[Tensor]
+    row: int
+    lost: str | None = None
 
 
 class ViewDataset(Dataset[Any]):
     """Views of the images of a pool; an index is a `Draw`.
+
+    Another image, by chance from the whole pool, stands in for one that cannot be read: a neighbour may lie in the same
+    damaged shard, and a copy of one of the batch would be its own negative.
 
     Args:
         pool: the images.
@@ -78,36 +86,37 @@ class ViewDataset(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.pool)
 
-    def __getitem__(self, draw: Draw) -> tuple[list[Tensor], int] | Lost:
+    def __getitem__(self, draw: Draw) -> Sample:
+        """
+        Raises:
+            DataError: if neither the image nor any of many others can be read.
+        """
         try:
             image = self.pool.pixels(draw.row, self.decoder)
         except DataError as error:
-            return Lost(str(error))
-        return self.views(image, draw.seed), draw.row
+            return self._stand_in(draw, error)
+        return Sample(self.views(image, draw.seed), draw.row)
 
-    def __getitems__(self, draws: Sequence[Draw]) -> list[tuple[list[Tensor], int] | Lost]:
+    def __getitems__(self, draws: Sequence[Draw]) -> list[Sample]:
         """A batch, as a loader asks for it: the disk fetches the next images while one is decoded."""
         self.pool.announce([draw.row for draw in draws])
         return [self[draw] for draw in draws]
 
-
-def collate_views(samples: Sequence[tuple[list[Tensor], int] | Lost]) -> ViewBatch:
-    """One batch of many images; the next readable one stands in for one that is lost.
-
-    Raises:
-        DataError: if not one can be read.
-    """
-    messages = tuple(sample.message for sample in samples if isinstance(sample, Lost))
-    if len(messages) == len(samples):
-        raise DataError(f"not one of the {len(samples)} images of a batch can be read; the first: {messages[0]}")
-    found = [_present(samples, place) for place in range(len(samples))]
-    groups = tuple(torch.stack(crops, dim=1) for crops in zip(*(views for views, _ in found), strict=True))
-    return ViewBatch(groups, torch.tensor([row for _, row in found]), messages)
+    def _stand_in(self, draw: Draw, error: DataError) -> Sample:
+        for row in np.random.default_rng(draw.seed).integers(len(self.pool), size=_TRIED).tolist():
+            try:
+                image = self.pool.pixels(row, self.decoder)
+            except DataError:
+                continue
+            return Sample(self.views(image, draw.seed), row, str(error))
+        raise DataError(f"{error}; nor can any of {_TRIED} other images that were tried: is the pool still there?")
 
 
-def _present(samples: Sequence[tuple[list[Tensor], int] | Lost], place: int) -> tuple[list[Tensor], int]:
-    following = (*samples[place:], *samples[:place])
-    return next(sample for sample in following if not isinstance(sample, Lost))
+def collate_views(samples: Sequence[Sample]) -> ViewBatch:
+    """One batch of many images."""
+    groups = tuple(torch.stack(crops, dim=1) for crops in zip(*(sample.views for sample in samples), strict=True))
+    rows = torch.tensor([sample.row for sample in samples])
+    return ViewBatch(groups, rows, tuple(sample.lost for sample in samples if sample.lost is not None))
 
 
 def view_loader(dataset: ViewDataset, batches: SeededBatches, *, workers: int = 0) -> DataLoader[ViewBatch]:
