@@ -25,9 +25,10 @@ from resight.data.manifest import Manifest
 
 METHODS = ("none", "dino", "mocov2", "mocov3", "moby")
 SHARES = (25, 100)  # percent of the training identities
-# The net of the recipe `vehicle`, 128x128, patches of 16 without overlap.
-NET = ["model.patch_size=16", "views.size=[128, 128]"]
-LOCAL = ["views.local_size=[64, 64]"]
+# The net of the recipe `vehicle` on crops of 96x96, patches of 16 without overlap: small enough for a session.
+NET = ["model.patch_size=16", "views.size=[96, 96]"]
+LOCAL = ["views.local_size=[48, 48]"]
+TUNED = ["model.image_size=[96, 96]", "model.stride=null", "data.format=null"]
 
 
 def make_data(source: Path, folder: Path, synthetic: int) -> None:
@@ -70,12 +71,7 @@ def fine_tuned(method: str, share: int, seed: int, arguments: argparse.Namespace
     folder: Path = arguments.runs / f"{method}_{seed}_{share}"
     if not (folder / "report.json").is_file():
         init = [] if method == "none" else ["--init", pretrained(method, seed, arguments)]
-        words = [
-            "model.stride=null",
-            f"train.seed={seed}",
-            f"train.epochs={arguments.tuning_epochs}",
-            "data.format=null",
-        ]
+        words = [*TUNED, f"train.seed={seed}", f"train.epochs={arguments.tuning_epochs}"]
         resume = ["--resume"] if (folder / "recipe.yaml").is_file() else []
         data = arguments.runs / f"train_{share}.parquet"
         call("train", "vehicle", *words, "--data", data, "-o", folder, *init, *resume)
@@ -115,13 +111,21 @@ def main() -> None:
         f"From pre-training to real crops, seeds {seeds}",
         f"python benchmarks/pretraining_transfer.py --data {arguments.data.name} --seeds {seeds} --epochs "
         f"{arguments.epochs} --tuning-epochs {arguments.tuning_epochs} --synthetic {arguments.synthetic}",
-        f"Validation mAP in percent, mean (lowest .. highest). Pool: {images} images, {arguments.epochs} epochs in "
+        f"Validation mAP in percent, mean (lowest .. highest), and how much more than without pre-training, seed by "
+        f"seed. ViT of width 192 and depth 6. Pool: {images} images without labels, {arguments.epochs} epochs in "
         f"batches of 32; fine-tuning: {arguments.tuning_epochs} epochs. One thread per run.",
     )
-    lines += [f"| pre-training | {' | '.join(f'{share} % of identities' for share in SHARES)} |", "|---|---|---|"]
+    columns = [f"{share} % of identities | more" for share in SHARES]
+    lines += [f"| pre-training | {' | '.join(columns)} |", f"|---|{'---:|' * 2 * len(SHARES)}"]
     for method in arguments.methods:
-        rows = [results[method, seed] for seed in arguments.seeds]
-        lines.append(f"| {method} | {' | '.join(cell([row[place] for row in rows]) for place in range(len(SHARES)))} |")
+        cells = []
+        for place in range(len(SHARES)):
+            values = [results[method, seed][place] for seed in arguments.seeds]
+            cells.append(cell(values))
+            scratch = [results["none", seed][place] for seed in arguments.seeds if ("none", seed) in results]
+            more = [value - without for value, without in zip(values, scratch, strict=bool(scratch))]
+            cells.append(cell(more) if more and method != "none" else "")
+        lines.append(f"| {method} | {' | '.join(cells)} |")
     publish(lines, arguments.output)
 
 
