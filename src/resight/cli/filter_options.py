@@ -52,7 +52,7 @@ By: TypeAlias = Annotated[
 ]
 Proxy: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="Recipe of both.", show_default="that of --source, or small_dino", rich_help_panel=_PROXIES),
+    typer.Option(help="Recipe of both.", show_default="that of --source, or small_mocov3", rich_help_panel=_PROXIES),
 ]
 TargetSet: TypeAlias = Annotated[
     list[str] | None,

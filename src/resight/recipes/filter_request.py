@@ -18,7 +18,7 @@ from resight.recipes.pretrain_schema import PretrainRecipe
 from resight.recipes.resolve import load_recipe, update
 from resight.train import RunFolder
 
-DEFAULT = "small_dino"
+DEFAULT = "small_mocov3"
 Combine = Literal["union", "best"]
 
 
