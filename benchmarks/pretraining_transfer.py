@@ -27,7 +27,12 @@ METHODS = ("none", "dino", "mocov2", "mocov3", "moby")
 SHARES = (25, 100)  # percent of the training identities
 # The net of the recipe `vehicle` on crops of 96x96, patches of 16 without overlap: small enough for a session.
 NET = ["model.patch_size=16", "views.size=[96, 96]"]
-LOCAL = ["views.local_size=[48, 48]"]
+# What a method has of its own. The queues are shorter than the pool, or an image would meet itself as a negative.
+OWN = {
+    "dino": ["views.local_size=[48, 48]"],
+    "mocov2": ["options.queue=512"],
+    "moby": ["options.queue=512"],
+}
 TUNED = ["model.image_size=[96, 96]", "model.stride=null", "data.format=null"]
 
 
@@ -59,7 +64,7 @@ def pretrained(method: str, seed: int, arguments: argparse.Namespace) -> Path:
     """The folder of a pre-training, run now unless it is finished."""
     folder: Path = arguments.runs / f"{method}_{seed}"
     if not (folder / "backbone.safetensors").is_file():
-        words = [*NET, *(LOCAL if method == "dino" else []), f"train.seed={seed}", f"train.epochs={arguments.epochs}"]
+        words = [*NET, *OWN.get(method, []), f"train.seed={seed}", f"train.epochs={arguments.epochs}"]
         resume = ["--resume"] if (folder / "recipe.yaml").is_file() else []
         pool = arguments.runs / "pool.parquet"
         call("pretrain", f"small_{method}", *words, "--pool", pool, "-o", folder, *resume)

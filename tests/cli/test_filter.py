@@ -107,6 +107,7 @@ def test_going_on_does_nothing_twice(run: Run, filtered: Path, tiny_file: Path, 
         (["--list", "x"], 2, "--list needs the pool"),
         (["--list", "x.txt", "--pool", "."], 1, "x.txt"),
         (["--pool", ".", "--target", ".", "--resume"], 1, "no filtering in"),
+        (["--pool", ".", "--target", ".", "--keep", "1000"], 1, "expected 1 to 32 images, which is what the pool has"),
     ],
 )
 def test_wrong_use_is_explained(

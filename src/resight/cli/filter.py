@@ -81,6 +81,7 @@ def filter_pool(
             settings=options.pass_settings(batch_size, workers, precision),
         )
         options.require_names(names, request.columns)
+        options.require_enough(share, request.pool)
         found = _scored(request, output, resume)
     choice = Choice(share, names or found.columns[:1], limits, near_duplicates)
     kept = choose(found, choice, Exchange.of_processes())

@@ -120,6 +120,19 @@ def parse_keep(text: str) -> float | int:
     return keep
 
 
+def require_enough(keep: float | int, pool: Path) -> None:
+    """Looks at a number of images before hours of scoring.
+
+    Raises:
+        DataError: if the pool has fewer, or cannot be opened.
+    """
+    from resight.data.pool import open_pool
+    from resight.filtering.selection import rows_to_keep
+
+    if isinstance(keep, int):
+        rows_to_keep(keep, len(open_pool(pool)))
+
+
 def refuse_beside(option: str, context: typer.Context, *others: str) -> None:
     """Raises BadParameter if one of these parameters was given: it would do nothing."""
     given = [name for name in others if (origin := context.get_parameter_source(name)) and origin.name == "COMMANDLINE"]

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from resight.errors import DataError
 from resight.filtering.exchange import Exchange
 
 Scores = npt.NDArray[np.float32]
@@ -21,13 +22,13 @@ def rows_to_keep(keep: float | int, count: int) -> int:
     """How many rows a share (float, 0..1, of all rows, half a row counts) or a count (int) means.
 
     Raises:
-        ValueError: if it is no row, or more than there are.
+        DataError: if it is no row, or more than there are.
     """
     if isinstance(keep, float) and not 0 < keep <= 1:
-        raise ValueError(f"keep: expected a share above 0 and at most 1, or a whole number of images, came {keep:g}")
+        raise DataError(f"keep: expected a share above 0 and at most 1, or a whole number of images, came {keep:g}")
     wanted = int(keep * count + 0.5) if isinstance(keep, float) else keep
     if not 1 <= wanted <= count:
-        raise ValueError(f"keep: expected 1 to {count:,} images, which is what the pool has, came {wanted:,} ({keep})")
+        raise DataError(f"keep: expected 1 to {count:,} images, which is what the pool has, came {wanted:,} ({keep})")
     return wanted
 
 

@@ -78,13 +78,15 @@ MOBY = Part(
         "train": {"clip_norm": 5.0},
     },
 )
-# For learning on a laptop: a small net, small crops, few prototypes.
+# For learning on a laptop: a small net, small crops, and one learning rate for all methods.
 SMALL = Part(
     "ViT 192x6, 128x64 crops",
     {
         "model": {"name": "vit_micro", "patch_size": 8},
         "views": {"size": [128, 64], "local_size": [64, 32], "local_crops": 4},
         "data": {"batch_size": 32},
+        "optimizer": {"name": "adamw", "lr": 1e-3, "lr_batch": 64},
+        "schedule": {"warmup_epochs": 2},
         "train": {"epochs": 20},
     },
 )
@@ -102,37 +104,29 @@ SMALL_DINO = Part(
             "center_momentum": 0.99,
             "momentum": 0.99,
         },
-        "optimizer": {"lr": 5e-4, "lr_batch": 32},
-        "schedule": {"warmup_epochs": 2},
     },
 )
 SMALL_MOCOV2 = Part(
     "",
     {
-        "data": {"batch_size": 32},
         "views": {"kind": "mocov2"},
-        "options": {"queue": 2048, "temperature": 0.2, "wraps": False},
-        "optimizer": {"name": "adamw", "lr": 5e-4, "lr_batch": 256, "weight_decay": 0.05, "decay_vectors": False},
-        "schedule": {"clock": "step", "warmup_epochs": 2},
-        "train": {"epochs": 20},
+        "options": {"queue": 2048, "temperature": 0.2, "momentum": 0.99, "wraps": False},
+        "optimizer": {"weight_decay": 0.05, "decay_vectors": False},
+        "schedule": {"clock": "step"},
     },
 )
 SMALL_MOCOV3 = Part(
     "",
     {
-        "data": {"batch_size": 32},
         "options": {"hidden": 1024},
-        "optimizer": {"lr": 1e-3, "lr_batch": 64, "weight_decay": 0.05},
-        "schedule": {"warmup_epochs": 2},
+        "optimizer": {"weight_decay": 0.05},
     },
 )
 SMALL_MOBY = Part(
     "",
     {
-        "data": {"batch_size": 32},
         "model": {"drop_path": 0.1},
         "options": {"hidden": 1024, "queue": 2048},
-        "schedule": {"warmup_epochs": 2},
     },
 )
 
