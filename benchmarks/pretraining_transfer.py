@@ -4,7 +4,8 @@
 
 The pool is the train list of the vehicle set without its labels, and as many rendered crops as --synthetic says; no
 image of the validation list is in it. All methods see the same images in as many steps. Fine-tuning is the recipe
-`vehicle` with few epochs, on a quarter of the identities and on all. Runs that are finished are not run again.
+`vehicle` with few epochs, on all identities and, in as many steps, on a quarter of them. Runs that are finished are not
+run again.
 """
 
 import argparse
@@ -76,7 +77,8 @@ def fine_tuned(method: str, share: int, seed: int, arguments: argparse.Namespace
     folder: Path = arguments.runs / f"{method}_{seed}_{share}"
     if not (folder / "report.json").is_file():
         init = [] if method == "none" else ["--init", pretrained(method, seed, arguments)]
-        words = [*TUNED, f"train.seed={seed}", f"train.epochs={arguments.tuning_epochs}"]
+        epochs = round(arguments.tuning_epochs * 100 / share)  # as many steps
+        words = [*TUNED, f"train.seed={seed}", f"train.epochs={epochs}"]
         resume = ["--resume"] if (folder / "recipe.yaml").is_file() else []
         data = arguments.runs / f"train_{share}.parquet"
         call("train", "vehicle", *words, "--data", data, "-o", folder, *init, *resume)
@@ -96,8 +98,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--epochs", type=int, default=40, help="of pre-training")
-    parser.add_argument("--tuning-epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=24, help="of pre-training")
+    parser.add_argument("--tuning-epochs", type=int, default=10, help="on all identities")
     parser.add_argument("--synthetic", type=int, default=0, help="rendered crops in the pool")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--runs", type=Path, default=Path("runs/transfer"))
@@ -118,7 +120,8 @@ def main() -> None:
         f"{arguments.epochs} --tuning-epochs {arguments.tuning_epochs} --synthetic {arguments.synthetic}",
         f"Validation mAP in percent, mean (lowest .. highest), and how much more than without pre-training, seed by "
         f"seed. ViT of width 192 and depth 6. Pool: {images} images without labels, {arguments.epochs} epochs in "
-        f"batches of 32; fine-tuning: {arguments.tuning_epochs} epochs. One thread per run.",
+        f"batches of 32; fine-tuning: {arguments.tuning_epochs} epochs on all identities, in as many steps on a quarter. "
+        f"One thread per run.",
     )
     columns = [f"{share} % of identities | more" for share in SHARES]
     lines += [f"| pre-training | {' | '.join(columns)} |", f"|---|{'---:|' * 2 * len(SHARES)}"]
