@@ -120,8 +120,8 @@ def main() -> None:
         f"{arguments.epochs} --tuning-epochs {arguments.tuning_epochs} --synthetic {arguments.synthetic}",
         f"Validation mAP in percent, mean (lowest .. highest), and how much more than without pre-training, seed by "
         f"seed. ViT of width 192 and depth 6. Pool: {images} images without labels, {arguments.epochs} epochs in "
-        f"batches of 32; fine-tuning: {arguments.tuning_epochs} epochs on all identities, in as many steps on a quarter. "
-        f"One thread per run.",
+        f"batches of 32; fine-tuning: {arguments.tuning_epochs} epochs on all identities, in as many steps on a "
+        f"quarter. One thread per run.",
     )
     columns = [f"{share} % of identities | more" for share in SHARES]
     lines += [f"| pre-training | {' | '.join(columns)} |", f"|---|{'---:|' * 2 * len(SHARES)}"]
