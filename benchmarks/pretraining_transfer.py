@@ -26,15 +26,15 @@ from resight.data.manifest import Manifest
 
 METHODS = ("none", "dino", "mocov2", "mocov3", "moby")
 SHARES = (25, 100)  # percent of the training identities
-# The net of the recipe `vehicle` on crops of 96x96, patches of 16 without overlap: small enough for a session.
-NET = ["model.patch_size=16", "views.size=[96, 96]"]
+# The net of the recipes `small_*` on crops of 96x96.
+NET = ["model.name=vit_nano", "views.size=[96, 96]"]
 # What a method has of its own. The queues are shorter than the pool, or an image would meet itself as a negative.
 OWN = {
     "dino": ["views.local_size=[48, 48]"],
     "mocov2": ["options.queue=512"],
     "moby": ["options.queue=512"],
 }
-TUNED = ["model.image_size=[96, 96]", "model.stride=null", "data.format=null"]
+TUNED = ["model.name=vit_nano", "model.image_size=[96, 96]", "model.stride=null", "data.format=null"]
 
 
 def make_data(source: Path, folder: Path, synthetic: int) -> None:
@@ -98,7 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--epochs", type=int, default=24, help="of pre-training")
+    parser.add_argument("--epochs", type=int, default=80, help="of pre-training")
     parser.add_argument("--tuning-epochs", type=int, default=10, help="on all identities")
     parser.add_argument("--synthetic", type=int, default=0, help="rendered crops in the pool")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
@@ -119,7 +119,7 @@ def main() -> None:
         f"python benchmarks/pretraining_transfer.py --data {arguments.data.name} --seeds {seeds} --epochs "
         f"{arguments.epochs} --tuning-epochs {arguments.tuning_epochs} --synthetic {arguments.synthetic}",
         f"Validation mAP in percent, mean (lowest .. highest), and how much more than without pre-training, seed by "
-        f"seed. ViT of width 192 and depth 6. Pool: {images} images without labels, {arguments.epochs} epochs in "
+        f"seed. ViT of width 96 and depth 4, 96x96 pixels. Pool: {images} images without labels, {arguments.epochs} epochs in "
         f"batches of 32; fine-tuning: {arguments.tuning_epochs} epochs on all identities, in as many steps on a "
         f"quarter. One thread per run.",
     )

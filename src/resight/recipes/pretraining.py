@@ -80,18 +80,18 @@ MOBY = Part(
 )
 # For learning on a laptop: a small net, small crops, and one learning rate for all methods.
 SMALL = Part(
-    "ViT 192x6, 128x64 crops",
+    "ViT 96x4, 128x64 crops",
     {
-        "model": {"name": "vit_micro", "patch_size": 8},
-        "views": {"size": [128, 64], "local_size": [64, 32], "local_crops": 4},
+        "model": {"name": "vit_nano"},
+        "views": {"size": [128, 64], "local_size": [64, 32], "local_crops": 2},
         "data": {"batch_size": 32},
-        "optimizer": {"name": "adamw", "lr": 1e-3, "lr_batch": 64},
+        "optimizer": {"name": "adamw", "lr": 1e-3, "lr_batch": 32},
         "schedule": {"warmup_epochs": 2},
-        "train": {"epochs": 20},
+        "train": {"epochs": 50},
     },
 )
-# With few images a batch the mean that is taken off the teacher's scores has to be slow, or the teacher soon says the
-# same of every image; KoLeo and the head's batch norm keep the features apart meanwhile.
+# With few images and steps the teacher soon says the same of every image, or little that can be learnt. A sharper
+# teacher, the head's batch norm and KoLeo keep images apart, and hidden patches give each image more to learn from.
 SMALL_DINO = Part(
     "",
     {
@@ -101,9 +101,13 @@ SMALL_DINO = Part(
             "bottleneck": 128,
             "batch_norm": True,
             "koleo": 0.1,
-            "center_momentum": 0.99,
+            "masking": 1.0,
+            "teacher_temperature": 0.02,
+            "warmup_teacher_temperature": 0.02,
+            "center_momentum": 0.95,
             "momentum": 0.99,
         },
+        "views": {"local_area": [0.15, 0.4]},
     },
 )
 SMALL_MOCOV2 = Part(
