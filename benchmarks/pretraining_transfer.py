@@ -119,7 +119,7 @@ def main() -> None:
         f"python benchmarks/pretraining_transfer.py --data {arguments.data.name} --seeds {seeds} --epochs "
         f"{arguments.epochs} --tuning-epochs {arguments.tuning_epochs} --synthetic {arguments.synthetic}",
         f"Validation mAP in percent, mean (lowest .. highest), and how much more than without pre-training, seed by "
-        f"seed. ViT of width 96 and depth 4, 96x96 pixels. Pool: {images} images without labels, {arguments.epochs} epochs in "
+        f"seed. ViT 96x4 on 96x96 pixels. Pool: {images} images without labels, {arguments.epochs} epochs in "
         f"batches of 32; fine-tuning: {arguments.tuning_epochs} epochs on all identities, in as many steps on a "
         f"quarter. One thread per run.",
     )
