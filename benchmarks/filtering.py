@@ -37,7 +37,7 @@ from resight.filtering.selection import select_top
 # target proxy that leaves it in small steps.
 PROXY = "small_mocov3"
 LEARNING = ("data.batch_size=64", "optimizer.lr=1e-3", "optimizer.lr_batch=null")
-SOURCE = ("model.name=vit_nano", *LEARNING, "views.area=[0.7, 1.0]", "train.epochs=20")
+SOURCE = (*LEARNING, "views.area=[0.7, 1.0]", "train.epochs=20")
 TARGET = ("optimizer.lr=1e-4", "train.epochs=5", "schedule.warmup_epochs=1")
 ARMS = ("nothing", "whole pool", "random half", "CFS half", "half without junk")
 Mask = npt.NDArray[np.bool_]
@@ -128,13 +128,11 @@ def tuned(arm: str, case: Case, seed: int, arguments: argparse.Namespace) -> flo
             backbone = folder / "pretrained"
             if not (backbone / "backbone.safetensors").is_file():
                 epochs = arguments.epochs if arm == "whole pool" else 2 * arguments.epochs
-                words = [*case.size, f"model.name={case.net}", *arguments.pretrain_set]
-                words += [f"train.epochs={epochs}", f"train.seed={seed}"]
+                words = [*case.size, *arguments.pretrain_set, f"train.epochs={epochs}", f"train.seed={seed}"]
                 pool = arm_pool(arm, case, seed, arguments)
                 call("pretrain", arguments.method, *words, "--pool", pool, "-o", backbone, *going_on(backbone))
             init = ["--init", backbone]
-        words = [*case.tuning, f"train.epochs={arguments.tuning_epochs}", f"train.seed={seed}"]
-        call("train", *words, "--data", case.labelled, "-o", run, *init, *going_on(run))
+        call("train", *case.tuning, f"train.seed={seed}", "--data", case.labelled, "-o", run, *init, *going_on(run))
     return 100 * float(json.loads((run / "report.json").read_text())["mean_ap"])
 
 
@@ -201,7 +199,6 @@ def main() -> None:
     parser.add_argument("--method", default=PROXY, help="recipe of the pre-training that is compared")
     parser.add_argument("--pretrain-set", nargs="*", default=LEARNING, help="its settings")
     parser.add_argument("--epochs", type=int, default=20, help="of pre-training on the whole pool")
-    parser.add_argument("--tuning-epochs", type=int, default=16)
     parser.add_argument("--runs", type=Path, default=Path("runs/filtering"))
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     parser.add_argument("--output", type=Path)

@@ -23,8 +23,8 @@ class Case:
     """A pool with known junk, its target, and how a net is pre-trained and tuned for it.
 
     name: of its folders. pool, target, labelled: manifests; the pool's has image paths alone. junk: (N,) the truth.
-    kinds: (N,) of junk; empty for a good image. size: settings of the proxies' and the net's input. net: its name.
-    tuning: words for `train`.
+    kinds: (N,) of junk; empty for a good image. size: settings of the proxies' and the net's input. tuning: words for
+    `train`.
     """
 
     name: str
@@ -34,7 +34,6 @@ class Case:
     junk: npt.NDArray[np.bool_]
     kinds: npt.NDArray[np.str_]
     size: tuple[str, ...]
-    net: str
     tuning: tuple[str, ...]
 
 
@@ -62,9 +61,8 @@ def people(seed: int, arguments: argparse.Namespace) -> Case:
         labelled=folder / "labelled.parquet",
         junk=np.array([kind is not None for kind in kinds]),
         kinds=np.array([kind or "" for kind in kinds]),
-        size=("model.patch_size=16", "views.size=[128, 64]"),
-        net="vit_nano",
-        tuning=("demo_baseline", "model.stride=null", "data.format=null"),
+        size=("views.size=[128, 64]",),
+        tuning=("demo_baseline", "train.epochs=16", "model.stride=null", "data.format=null"),
     )
 
 
@@ -93,9 +91,11 @@ def vehicles(seed: int, arguments: argparse.Namespace) -> Case:
         labelled=folder / "labelled.parquet",
         junk=junk,
         kinds=np.where(junk, "a person", ""),
-        size=("model.patch_size=16", "views.size=[128, 128]"),
-        net="vit_micro",
-        tuning=("vehicle", "model.stride=null", "data.format=null"),
+        size=("views.size=[96, 96]",),
+        tuning=(
+            *("vehicle", "train.epochs=40", "model.name=vit_nano", "model.image_size=[96, 96]"),
+            *("model.stride=null", "data.format=null"),
+        ),
     )
 
 

@@ -81,9 +81,9 @@ def test_a_folder_is_claimed_once(tmp_path: Path) -> None:
 
 
 def test_proxies_have_the_recipe_of_the_source_run(tiny_manifest: object, tmp_path: Path) -> None:
-    assert proxy_recipe(None, None).model.name == "vit_micro"
+    assert proxy_recipe(None, None).model.name == "vit_nano"
     assert proxy_recipe("luperson_dino_vit_small", tmp_path).model.name == "vit_small"
-    assert proxy_recipe(None, tmp_path / "nothing.pth").model.name == "vit_micro"
+    assert proxy_recipe(None, tmp_path / "nothing.pth").model.name == "vit_nano"
     recipe = tiny_pretraining(tiny_manifest.root)  # type: ignore[attr-defined]
     pretrain(recipe, tmp_path / "run")
     found = proxy_recipe(None, tmp_path / "run")
