@@ -103,6 +103,7 @@ def test_the_small_ones_can_be_built_and_differ_in_the_method_alone(name: str) -
         "views": {"size"},
         "data": {"batch_size"},
         "train": {"epochs"},
+        "optimizer": {"name", "lr", "lr_batch"},
     }
     first = PRETRAIN_RECIPES["small_dino"]()
     assert recipe.model_dump(include=shared) == first.model_dump(include=shared)
