@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from resight.models.any_timm import create_with_known
 from resight.models.backbones import VIT_SHAPES, ViTShape, create_vit
+from resight.models.initial import give_structure
 from resight.models.patch_embed import Size
 from resight.models.plain_vit import obstacles
 from resight.models.resnet import RESNET_SHAPES, ResNetShape, create_resnet50
-from resight.models.settings import PATCH, changed_shape
+from resight.models.settings import PATCH, InitialWeights, changed_shape
 from resight.pretrain.crop_vit import CropViT
 
 
@@ -23,8 +24,9 @@ class BackboneSettings:
 
     name: a ViT or ResNet of ours (`vit_small`, `vit_base_ics`, `resnet50`, ...) or any net of timm. image_size:
     (height, width) of the global crops in pixels. patch_size: of our ViTs. drop_path: stochastic depth of the trained
-    net; its target has none. registers: extra tokens without a place, for our ViTs. gradient_checkpointing: compute
-    activations again in the backward pass (ViTs). shape: fields of `ViTShape` or `ResNetShape` that differ; a ResNet-50
+    net; its target has none. registers: extra tokens without a place, for our ViTs. initial_weights: `structured`, for
+    our ViTs and small pools, see `resight.models.initial.give_structure`. gradient_checkpointing: compute activations
+    again in the backward pass (ViTs). shape: fields of `ViTShape` or `ResNetShape` that differ; a ResNet-50
     is the ordinary one here (stride 2 at the end, ReLU in the stem), as the methods pre-train it.
     """
 
@@ -33,6 +35,7 @@ class BackboneSettings:
     patch_size: int = PATCH
     drop_path: float = 0.0
     registers: int = 0
+    initial_weights: InitialWeights = "official"
     gradient_checkpointing: bool = False
     shape: Mapping[str, Any] | None = None
 
@@ -46,12 +49,17 @@ def create_backbone(settings: BackboneSettings) -> nn.Module:
     if settings.name in VIT_SHAPES:
         net: nn.Module = _our_vit(settings, changed_shape(VIT_SHAPES[settings.name], settings.shape))
     elif settings.name in RESNET_SHAPES:
-        _refuse(settings, "registers")
+        _refuse(settings, registers=settings.registers, structured_weights=settings.initial_weights == "structured")
         ordinary = {"last_stride": 2, "stem_relu": True, **(settings.shape or {})}
         shape: ResNetShape = changed_shape(RESNET_SHAPES[settings.name], ordinary)
         net = create_resnet50(shape, drop_path=settings.drop_path)
     elif timm.is_model(settings.name):
-        _refuse(settings, "registers", "shape")
+        _refuse(
+            settings,
+            registers=settings.registers,
+            structured_weights=settings.initial_weights == "structured",
+            shape=settings.shape,
+        )
         net = _timm_net(settings)
     else:
         known = ", ".join([*VIT_SHAPES, *RESNET_SHAPES])
@@ -92,6 +100,8 @@ def _our_vit(settings: BackboneSettings, shape: ViTShape) -> CropViT:
     vit: Any = create_vit(
         shape, image_size=settings.image_size, patch_size=settings.patch_size, drop_path=settings.drop_path
     )
+    if settings.initial_weights == "structured":
+        give_structure(vit)
     net = CropViT(vit)
     if settings.registers:
         add_registers(net, settings.registers)
@@ -128,8 +138,8 @@ def _timm_net(settings: BackboneSettings) -> nn.Module:
     return result
 
 
-def _refuse(settings: BackboneSettings, *names: str) -> None:
-    asked = [name for name in names if getattr(settings, name)]
+def _refuse(settings: BackboneSettings, **wishes: object) -> None:
+    asked = [name for name, wish in wishes.items() if wish]
     if asked:
         raise ValueError(
             f"{settings.name} cannot have {', '.join(asked)}; leave it out, or take a ViT such as vit_small"

@@ -38,6 +38,7 @@ class BackboneSection(Section):
     patch_size: int = Field(16, ge=1)
     drop_path: float = Field(0.1, ge=0, lt=1)
     registers: int = Field(0, ge=0)
+    initial_weights: Literal["official", "structured"] = "official"
     gradient_checkpointing: bool = False
     shape: dict[str, int | float | bool | None] = Field(default_factory=dict)
 
