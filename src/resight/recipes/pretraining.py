@@ -82,7 +82,7 @@ MOBY = Part(
 SMALL = Part(
     "ViT 96x4, 128x64 crops",
     {
-        "model": {"name": "vit_nano", "initial_weights": "structured"},
+        "model": {"name": "vit_nano"},
         "views": {"size": [128, 64], "local_size": [64, 32], "local_crops": 2},
         "data": {"batch_size": 32},
         "optimizer": {"name": "adamw", "lr": 1e-3, "lr_batch": 32},
