@@ -4,8 +4,8 @@
 
 The pool is the train list of the vehicle set without its labels, and as many rendered crops as --synthetic says; no
 image of the validation list is in it. All methods see the same images in as many steps. Fine-tuning is the recipe
-`vehicle` with few epochs, on all identities and, in as many steps, on a quarter of them. Runs that are finished are not
-run again.
+`vehicle` with few epochs: on a quarter of the identities, on a quarter in as many steps as on all, and on all. Runs
+that are finished are not run again.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,8 +27,9 @@ from resight.data.manifest import Manifest
 
 METHODS = ("none", "dino", "mocov2", "mocov3", "moby")
 SHARES = (25, 100)  # percent of the training identities
+TUNINGS = ((25, 1), (25, 4), (100, 1))  # share, and times --tuning-epochs
 # The net of the recipes `small_*` on crops of 96x96.
-NET = ["model.name=vit_nano", "views.size=[96, 96]"]
+NET = ["model.name=vit_nano", "views.size=[96, 96]", "views.mean=[0.5, 0.5, 0.5]", "views.std=[0.5, 0.5, 0.5]"]
 # What a method has of its own. The queues are shorter than the pool, or an image would meet itself as a negative.
 OWN = {
     "dino": ["views.local_size=[48, 48]"],
@@ -64,32 +66,41 @@ def call(*words: object) -> None:
 def pretrained(method: str, seed: int, arguments: argparse.Namespace) -> Path:
     """The folder of a pre-training, run now unless it is finished."""
     folder: Path = arguments.runs / f"{method}_{seed}"
-    if not (folder / "backbone.safetensors").is_file():
+    if not (folder / "report.json").is_file():
         words = [*NET, *OWN.get(method, []), f"train.seed={seed}", f"train.epochs={arguments.epochs}"]
-        resume = ["--resume"] if (folder / "recipe.yaml").is_file() else []
-        pool = arguments.runs / "pool.parquet"
-        call("pretrain", f"small_{method}", *words, "--pool", pool, "-o", folder, *resume)
+        pools = ["--pool", arguments.runs / "pool.parquet", "--probe", arguments.runs / "train_100.parquet"]
+        call("pretrain", f"small_{method}", *words, *pools, "-o", folder, *going_on(folder))
     return folder
 
 
-def fine_tuned(method: str, share: int, seed: int, arguments: argparse.Namespace) -> float:
+def fine_tuned(method: str, share: int, times: int, seed: int, arguments: argparse.Namespace) -> float:
     """Validation mAP in percent, of a run now unless it is finished."""
-    folder: Path = arguments.runs / f"{method}_{seed}_{share}"
+    epochs = times * arguments.tuning_epochs
+    folder: Path = arguments.runs / f"{method}_{seed}_{share}_{epochs}"
     if not (folder / "report.json").is_file():
         init = [] if method == "none" else ["--init", pretrained(method, seed, arguments)]
-        epochs = round(arguments.tuning_epochs * 100 / share)  # as many steps
         words = [*TUNED, f"train.seed={seed}", f"train.epochs={epochs}"]
-        resume = ["--resume"] if (folder / "recipe.yaml").is_file() else []
         data = arguments.runs / f"train_{share}.parquet"
-        call("train", "vehicle", *words, "--data", data, "-o", folder, *init, *resume)
-    return 100 * float(json.loads((folder / "report.json").read_text())["mean_ap"])
+        call("train", "vehicle", *words, "--data", data, "-o", folder, *init, *going_on(folder))
+    return mean_ap(folder, "mean_ap")
 
 
-def column(method: str, seed: int, arguments: argparse.Namespace) -> list[float]:
-    return [fine_tuned(method, share, seed, arguments) for share in SHARES]
+def going_on(folder: Path) -> list[str]:
+    return ["--resume"] if (folder / "recipe.yaml").is_file() else []
 
 
-def cell(values: list[float]) -> str:
+def mean_ap(folder: Path, name: str) -> float:
+    """Of a run's result, in percent."""
+    return 100 * float(json.loads((folder / "report.json").read_text())[name])
+
+
+def row_of(method: str, seed: int, arguments: argparse.Namespace) -> list[float]:
+    """One number for each of `TUNINGS`, and behind them that of the features as pre-training leaves them."""
+    row = [fine_tuned(method, share, times, seed, arguments) for share, times in TUNINGS]
+    return row if method == "none" else [*row, mean_ap(pretrained(method, seed, arguments), "probe_map")]
+
+
+def cell(values: Sequence[float]) -> str:
     mean = f"{statistics.mean(values):.1f}"
     return mean if len(values) == 1 else f"{mean} ({min(values):.1f} .. {max(values):.1f})"
 
@@ -111,29 +122,32 @@ def main() -> None:
 
     jobs = [(method, seed) for seed in arguments.seeds for method in arguments.methods]
     with ThreadPoolExecutor(arguments.jobs) as workers:
-        results = dict(zip(jobs, workers.map(lambda job: column(*job, arguments), jobs), strict=True))
+        results = dict(zip(jobs, workers.map(lambda job: row_of(*job, arguments), jobs), strict=True))
 
     seeds = " ".join(map(str, arguments.seeds))
     lines = heading(
         f"From pre-training to real crops, seeds {seeds}",
         f"python benchmarks/pretraining_transfer.py --data {arguments.data.name} --seeds {seeds} --epochs "
         f"{arguments.epochs} --tuning-epochs {arguments.tuning_epochs} --synthetic {arguments.synthetic}",
-        f"Validation mAP in percent, mean (lowest .. highest), and how much more than without pre-training, seed by "
-        f"seed. ViT 96x4 on 96x96 pixels. Pool: {images} images without labels, {arguments.epochs} epochs in "
-        f"batches of 32; fine-tuning: {arguments.tuning_epochs} epochs on all identities, in as many steps on a "
-        f"quarter. One thread per run.",
+        f"Validation mAP in percent, mean (lowest .. highest) of the seeds. ViT 96x4 on 96x96 pixels. Pool: {images} "
+        f"images without labels, {arguments.epochs} epochs in batches of 32. The first column is of the features as "
+        f"pre-training leaves them. One thread per run.",
     )
-    columns = [f"{share} % of identities | more" for share in SHARES]
-    lines += [f"| pre-training | {' | '.join(columns)} |", f"|---|{'---:|' * 2 * len(SHARES)}"]
+    tunings = [f"{share} % of identities, {times * arguments.tuning_epochs} epochs" for share, times in TUNINGS]
+    lines += [f"| pre-training | no fine-tuning | {' | '.join(tunings)} |", f"|---|---:|{'---:|' * len(TUNINGS)}"]
     for method in arguments.methods:
-        cells = []
-        for place in range(len(SHARES)):
-            values = [results[method, seed][place] for seed in arguments.seeds]
-            cells.append(cell(values))
-            scratch = [results["none", seed][place] for seed in arguments.seeds if ("none", seed) in results]
-            more = [value - without for value, without in zip(values, scratch, strict=bool(scratch))]
-            cells.append(cell(more) if more and method != "none" else "")
+        columns = list(zip(*(results[method, seed] for seed in arguments.seeds), strict=True))
+        cells = [cell(columns[-1]) if method != "none" else "", *map(cell, columns[: len(TUNINGS)])]
         lines.append(f"| {method} | {' | '.join(cells)} |")
+    if "none" in arguments.methods:
+        lines += ["", "More than without pre-training, seed by seed:", ""]
+        lines += [f"| pre-training | {' | '.join(tunings)} |", f"|---|{'---:|' * len(TUNINGS)}"]
+        for method in (name for name in arguments.methods if name != "none"):
+            gains = [
+                [results[method, seed][place] - results["none", seed][place] for seed in arguments.seeds]
+                for place in range(len(TUNINGS))
+            ]
+            lines.append(f"| {method} | {' | '.join(map(cell, gains))} |")
     publish(lines, arguments.output)
 
 
