@@ -109,7 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--epochs", type=int, default=80, help="of pre-training")
+    parser.add_argument("--epochs", type=int, default=60, help="of pre-training")
     parser.add_argument("--tuning-epochs", type=int, default=10, help="on all identities")
     parser.add_argument("--synthetic", type=int, default=0, help="rendered crops in the pool")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)

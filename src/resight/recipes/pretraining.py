@@ -100,14 +100,14 @@ SMALL_DINO = Part(
             "hidden": 512,
             "bottleneck": 128,
             "batch_norm": True,
-            "koleo": 0.1,
-            "masking": 1.0,
+            "koleo": 0.05,
+            "masking": 0.3,
             "teacher_temperature": 0.02,
             "warmup_teacher_temperature": 0.02,
             "center_momentum": 0.95,
             "momentum": 0.99,
         },
-        "views": {"local_area": [0.15, 0.4]},
+        "views": {"area": [0.25, 1.0], "local_area": [0.15, 0.4]},
     },
 )
 SMALL_MOCOV2 = Part(
