@@ -100,6 +100,12 @@ def test_fine_tuning_starts_from_a_run(tiny_manifest: Manifest, tiny_recipe: Tra
     train(recipe, tmp_path / "run")
     report = json.loads((tmp_path / "run" / "weights.json").read_text())
     assert "4x2 -> 6x2" in json.dumps(report)
+    assert report["notes"] == [
+        "its images were normalised otherwise, as by augment.mean=[0.485,0.456,0.406] augment.std=[0.229,0.224,0.225]"
+    ]
+    same = update(recipe, {"augment": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}})
+    train(same, tmp_path / "same")
+    assert not json.loads((tmp_path / "same" / "weights.json").read_text())["notes"]
     with pytest.raises(ModelFormatError, match="no weights"):
         train(update(recipe, {"model": {"weights": str(tmp_path)}}), tmp_path / "other")
 

@@ -53,7 +53,8 @@ def training_display(epochs: int, name: str = "training") -> Iterator[Listener]:
             progress.update(task, description=f"{name}  {stage}")
 
         def on_start(report: WeightReport) -> None:
-            note(f"weights: {report.line()}")
+            for line in (report.line(), *report.notes):
+                note(f"weights: {line}")
 
         def on_precision(choice: PrecisionChoice) -> None:
             note(f"precision: {choice.line()}")

@@ -3,6 +3,7 @@
 import inspect
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -155,7 +156,16 @@ def load_start(recipe: TrainRecipe, model: ReIDModel) -> WeightReport | None:
         ModelFormatError: if the weights cannot be read or do not fit.
     """
     weights = recipe.model.weights
-    return None if weights is None else load_weights(model, find_weights(weights, recipe.model.name))
+    if weights is None:
+        return None
+    file = find_weights(weights, recipe.model.name)
+    report = load_weights(model, file)
+    here = {"mean": recipe.augment.mean, "std": recipe.augment.std}
+    there = {name: file.about.get(name, own) for name, own in here.items()}
+    if there == here:
+        return report
+    settings = " ".join(f"augment.{name}=[{','.join(f'{value:g}' for value in there[name])}]" for name in there)
+    return replace(report, notes=(*report.notes, f"its images were normalised otherwise, as by {settings}"))
 
 
 def build_train_transform(recipe: TrainRecipe) -> TrainTransform:

@@ -197,7 +197,7 @@ def _card(file: Path) -> dict[str, Any]:
 
 
 def _header(file: Path) -> dict[str, Any]:
-    """What `resight.pretrain.export` says of a backbone: its name, its sizes and its heads."""
+    """What `resight.pretrain.export` says of a backbone: name, sizes, heads, and the mean and std of its images."""
     if file.suffix != ".safetensors":
         return {}
     try:
@@ -205,7 +205,9 @@ def _header(file: Path) -> dict[str, Any]:
             header = opened.metadata() or {}
         content = json.loads(header["backbone"])
         heads = {"heads": int(header["heads"])} if "heads" in header else {}
-        return {"name": str(content["name"]), "settings": dict(content), **heads}
+        about = json.loads(header.get("about", "{}"))
+        pixels = {name: tuple(map(float, about[name])) for name in ("mean", "std") if name in about}
+        return {"name": str(content["name"]), "settings": dict(content), **heads, **pixels}
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return {}
 
