@@ -29,7 +29,7 @@ METHODS = ("none", "dino", "mocov2", "mocov3", "moby")
 SHARES = (25, 100)  # percent of the training identities
 TUNINGS = ((25, 1), (25, 4), (100, 1))  # share, and times --tuning-epochs
 # The net of the recipes `small_*` on crops of 96x96.
-NET = ["model.name=vit_nano", "views.size=[96, 96]", "views.mean=[0.5, 0.5, 0.5]", "views.std=[0.5, 0.5, 0.5]"]
+NET = ["views.size=[96, 96]"]
 # What a method has of its own. The queues are shorter than the pool, or an image would meet itself as a negative.
 OWN = {
     "dino": ["views.local_size=[48, 48]"],

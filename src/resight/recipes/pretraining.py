@@ -78,12 +78,19 @@ MOBY = Part(
         "train": {"clip_norm": 5.0},
     },
 )
-# For learning on a laptop: a small net, small crops, and one learning rate for all methods.
+# For learning on a laptop: a small net, small crops, and one learning rate for all methods. Normalised as the recipes
+# are that fine-tune them.
 SMALL = Part(
     "ViT 96x4, 128x64 crops",
     {
         "model": {"name": "vit_nano"},
-        "views": {"size": [128, 64], "local_size": [64, 32], "local_crops": 2},
+        "views": {
+            "size": [128, 64],
+            "local_size": [64, 32],
+            "local_crops": 2,
+            "mean": [0.5, 0.5, 0.5],
+            "std": [0.5, 0.5, 0.5],
+        },
         "data": {"batch_size": 32},
         "optimizer": {"name": "adamw", "lr": 1e-3, "lr_batch": 32},
         "schedule": {"warmup_epochs": 2},
