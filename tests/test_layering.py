@@ -14,6 +14,7 @@ RANK = {
     "_version": 0,
     "environment": 1,
     "files": 1,
+    "folder_lock": 1,
     "memory": 1,
     "functional": 1,
     "data": 2,
