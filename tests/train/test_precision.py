@@ -45,7 +45,7 @@ class Told(SupervisedTask):
 
 def slow_in(*slow: str) -> Callable[[str, Tensor], Tensor]:
     def change(name: str, loss: Tensor) -> Tensor:
-        time.sleep(0.1 if name in slow else 0)
+        time.sleep(0.4 if name in slow else 0)
         return loss
 
     return change
