@@ -106,5 +106,7 @@ def test_what_cannot_be_built() -> None:
         create_backbone(BackboneSettings("vit_smal"))
     with pytest.raises(ValueError, match="resnet50 cannot have registers"):
         create_backbone(BackboneSettings("resnet50", registers=4))
+    with pytest.raises(ValueError, match="resnet50 cannot have initial_weights"):
+        create_backbone(BackboneSettings("resnet50", initial_weights="structured"))
     with pytest.raises(ValueError, match="count of 0 or more"):
         create_backbone(toy_backbone(registers=-1))

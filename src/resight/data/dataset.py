@@ -12,10 +12,10 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from resight.data.crop_cache import CropCache
 from resight.data.decode import Decoder, open_pixels
+from resight.data.loader import make_loader
 from resight.data.manifest import Manifest
 from resight.data.transforms import EvalTransform, Size, TrainTransform
 from resight.data.turbo_jpeg import require_turbo
-from resight.data.worker_signals import leave_signals_to_the_main_process
 from resight.errors import DataError
 
 
@@ -246,17 +246,4 @@ def eval_loader(dataset: CropDataset, *, batch_size: int = 64, workers: int = 0)
 def _loader(dataset: CropDataset, workers: int, **batches: Any) -> DataLoader[Batch]:
     if workers:
         import resight.data.pixel_loops  # noqa: F401 (else each worker of each epoch would load them)
-    return DataLoader(
-        dataset,
-        num_workers=workers,
-        collate_fn=_as_it_is,
-        pin_memory=torch.cuda.is_available(),
-        generator=torch.Generator(),  # else the loader draws from the caller's stream
-        worker_init_fn=leave_signals_to_the_main_process,
-        **batches,
-    )
-
-
-def _as_it_is(batch: Any) -> Batch:
-    made: Batch = batch
-    return made
+    return make_loader(dataset, workers=workers, **batches)

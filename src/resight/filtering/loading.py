@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from resight.data.decode import Decoder
+from resight.data.loader import make_loader
 from resight.data.pool import Pool
 from resight.data.transforms import resize
 from resight.data.turbo_jpeg import require_turbo
-from resight.data.worker_signals import leave_signals_to_the_main_process
 from resight.errors import DataError
 from resight.filtering.scorer import PixelMeasure, Resized
 
@@ -91,17 +91,4 @@ def pool_loader(reader: PoolReader, batches: Iterable[list[int]], *, workers: in
     """Batches of those rows, in order; the rows are asked for as the workers come to them."""
     import resight.data.pixel_loops  # noqa: F401 (else each worker would load them)
 
-    return DataLoader(
-        reader,
-        batch_sampler=batches,
-        num_workers=workers,
-        collate_fn=_as_it_is,
-        pin_memory=torch.cuda.is_available(),
-        generator=torch.Generator(),  # else the loader draws from the caller's stream
-        worker_init_fn=leave_signals_to_the_main_process,
-    )
-
-
-def _as_it_is(batch: Any) -> Loaded:
-    loaded: Loaded = batch
-    return loaded
+    return make_loader(reader, workers=workers, batch_sampler=batches)

@@ -49,17 +49,12 @@ def create_backbone(settings: BackboneSettings) -> nn.Module:
     if settings.name in VIT_SHAPES:
         net: nn.Module = _our_vit(settings, changed_shape(VIT_SHAPES[settings.name], settings.shape))
     elif settings.name in RESNET_SHAPES:
-        _refuse(settings, registers=settings.registers, structured_weights=settings.initial_weights == "structured")
+        _refuse(settings, "registers", "initial_weights")
         ordinary = {"last_stride": 2, "stem_relu": True, **(settings.shape or {})}
         shape: ResNetShape = changed_shape(RESNET_SHAPES[settings.name], ordinary)
         net = create_resnet50(shape, drop_path=settings.drop_path)
     elif timm.is_model(settings.name):
-        _refuse(
-            settings,
-            registers=settings.registers,
-            structured_weights=settings.initial_weights == "structured",
-            shape=settings.shape,
-        )
+        _refuse(settings, "registers", "initial_weights", "shape")
         net = _timm_net(settings)
     else:
         known = ", ".join([*VIT_SHAPES, *RESNET_SHAPES])
@@ -138,8 +133,8 @@ def _timm_net(settings: BackboneSettings) -> nn.Module:
     return result
 
 
-def _refuse(settings: BackboneSettings, **wishes: object) -> None:
-    asked = [name for name, wish in wishes.items() if wish]
+def _refuse(settings: BackboneSettings, *names: str) -> None:
+    asked = [name for name in names if (getattr(settings, name) or None) != (getattr(BackboneSettings, name) or None)]
     if asked:
         raise ValueError(
             f"{settings.name} cannot have {', '.join(asked)}; leave it out, or take a ViT such as vit_small"

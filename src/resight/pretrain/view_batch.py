@@ -10,11 +10,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from resight.data.dataset import Draw, SeededBatches
 from resight.data.decode import Decoder
+from resight.data.loader import make_loader
 from resight.data.manifest import Manifest
 from resight.data.pool import ManifestPool, Pool
 from resight.data.pool_order import PoolSampler
 from resight.data.turbo_jpeg import require_turbo
-from resight.data.worker_signals import leave_signals_to_the_main_process
 from resight.errors import DataError
 from resight.pretrain.views import Views
 
@@ -121,15 +121,7 @@ def collate_views(samples: Sequence[Sample]) -> ViewBatch:
 
 def view_loader(dataset: ViewDataset, batches: SeededBatches, *, workers: int = 0) -> DataLoader[ViewBatch]:
     """Batches of one epoch, in the order given."""
-    return DataLoader(
-        dataset,
-        batch_sampler=batches,
-        num_workers=workers,
-        collate_fn=collate_views,
-        pin_memory=torch.cuda.is_available(),
-        generator=torch.Generator(),  # else the loader draws from the caller's stream
-        worker_init_fn=leave_signals_to_the_main_process,
-    )
+    return make_loader(dataset, workers=workers, collate=collate_views, batch_sampler=batches)
 
 
 def shuffled_batches(

@@ -78,7 +78,6 @@ def pack(
 def _require_place(folder: Path, plan: Plan) -> None:
     """Raise unless the folder is new, empty, or that of the same packing."""
     if not folder.exists() or (folder.is_dir() and {path.name for path in folder.iterdir()} <= {LOCK}):
-        folder.mkdir(parents=True, exist_ok=True)
         return
     if not folder.is_dir() or not is_shard_set(folder):
         raise DataError(f"{folder}: expected a new or empty folder to pack into, but it holds something else")
