@@ -12,7 +12,7 @@ transfer: pre-training on the whole pool, on a random half and on the half that 
 the same fine-tuning on the target's identities. vehicles: both for real vehicle crops; the pool is those of three
 quarters of the identities (without labels) and as many rendered people as make 40 %, the target the last quarter.
 
-All is done by the commands of resight. Runs that are finished are not run again.
+All is done by the commands of resight. Runs that are finished are not run again: other settings need other --runs.
 """
 
 import argparse

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from page import heading, publish
 from rounds import interleaved
 from shards import jpegs
@@ -21,8 +22,11 @@ from resight.data.manifest import Manifest
 from resight.data.pool import Pool, open_pool
 from resight.data.shards.pack import pack
 from resight.data.transforms import IMAGENET_MEAN, IMAGENET_STD, EvalTransform
+from resight.filtering.codes import CodeWriter
 from resight.filtering.feature_space import FeatureSpace
+from resight.filtering.layout import CODES
 from resight.filtering.loading import PoolReader, pool_loader
+from resight.filtering.nearest import NearestTarget
 from resight.filtering.quality import ImageQuality
 from resight.filtering.score import ForgettingScorer
 from resight.filtering.scorer import ScoreBatch
@@ -33,6 +37,7 @@ NETS = {
     "ViT-S/16, 256x128": BackboneSettings("vit_small", (256, 128)),
     "ViT 192x6 patch 8, 128x64": BackboneSettings("vit_micro", (128, 64), patch_size=8),
 }
+TARGETS = 500  # images of the target that each image is compared with
 TYPES = {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -68,6 +73,10 @@ class Comparison:
         loaded = reader.__getitems__(rows)
         pixels = {kind: images.to(settings.device) for kind, images in loaded.pixels.items()}
         self.images = ScoreBatch(np.array(rows), pixels, {}).images(size)
+        with torch.inference_mode():
+            width = spaces[0].net(self.images[:1]).shape[1]
+        drawn = torch.randn(TARGETS, width, generator=torch.Generator().manual_seed(0))
+        self.targets = F.normalize(drawn, dim=1).to(settings.device)
 
     @torch.inference_mode()
     def forwards(self) -> None:
@@ -81,10 +90,14 @@ class Comparison:
             torch.cuda.synchronize()
 
     def scoring(self) -> None:
-        """The pass, from its start to the merged file."""
+        """The pass, from its start to the merged file, with all that `resight filter --target` asks of an image."""
         folder = self.folder / f"{next(self.numbers)}"
-        scorers = [ForgettingScorer(self.spaces[0], self.spaces[1:]), ImageQuality()]
+        folder.mkdir()
+        source, *others = self.spaces
+        codes = CodeWriter(source, folder / CODES, len(self.pool))
+        scorers = [ForgettingScorer(source, others), ImageQuality(), NearestTarget(source, self.targets), codes]
         score_pool(self.pool, scorers, folder, settings=self.settings)
+        codes.close()
         shutil.rmtree(folder)
 
     def decoding(self) -> float:
@@ -133,8 +146,10 @@ def main() -> None:
         "python benchmarks/scoring.py",
         f"JPEGs of 256x128 in tar shards; batches of {settings.batch_size}, {arguments.precision}, decoder "
         f"{settings.decoder}, {settings.workers} worker(s), {os.cpu_count()} cores, {arguments.rounds} rounds in turn. "
-        "The pass is all of it: start of the loader, both proxies, quality, blocks, joined file. Two plain forwards: "
-        "the proxies alone, of a batch that is decoded, normalised and in place. Ratio: time of the pass over theirs.",
+        "The pass is what `resight filter --target` runs once proxies are there: start of the loader, both proxies, "
+        f"CFS, quality, the nearest of {TARGETS} target images (whose features, drawn at random, are there already), "
+        "codes for near duplicates, blocks, joined file. Two plain forwards: the proxies alone, of a batch that is "
+        "decoded, normalised and in place. Ratio: time of the pass over theirs.",
     )
     lines += [
         "| proxies | images | forwards, images/s | pass, images/s | ratio (goal: at most 1.1) | loader alone, images/s "

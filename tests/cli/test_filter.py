@@ -105,6 +105,19 @@ def test_going_on_does_nothing_twice(run: Run, filtered: Path, tiny_file: Path, 
         (["--pool", ".", "--target", ".", "--aspect", "4,1"], 2, "expected the lower number first"),
         (["--pool", ".", "--target", ".", "--near-duplicates", "2"], 2, "Input should be less than or equal to"),
         (["--list", "x"], 2, "--list needs the pool"),
+        (["--list", "x", "--pool", ".", "--min-width", "9"], 2, "but the gates need their width; leave the gates out"),
+        (["--list", "x", "--pool", ".", "--near-duplicates", "0.9"], 2, "but the gates need their codes; leave the"),
+        (["--list", "x", "--pool", ".", "--by", "cfs"], 2, "no score 'cfs'; there will be listed"),
+        (["--list", "x", "--pool", ".", "--keep", "33"], 1, "expected 1 to 32 images"),
+        (["--pool", ".", "--target", ".", "--keep", "0.001"], 1, "expected 1 to 32 images, which is what the pool has"),
+        (["--pool", ".", "--target", ".", "--cfs-list", "there.pkl"], 1, "there.pkl is there already; choose another"),
+        (["--pool", ".", "--target", ".", "--shards", "full"], 1, "full is not empty; choose another folder with --sh"),
+        (
+            ["--pool", ".", "--source", "a", "--target-proxy", "b", "train.epochs=7", "--target-set", "optimizer.lr=9"],
+            2,
+            "train.epochs=7, optimizer.lr=9 would do nothing: --source and --target-proxy bring both proxies",
+        ),
+        (["--pool", ".", "--source", "a", "--target-proxy", "b", "views.size=[64,32]"], 1, "there is no a"),
         (["--list", "x.txt", "--pool", "."], 1, "x.txt"),
         (["--pool", ".", "--target", ".", "--resume"], 1, "no filtering in"),
         (["--pool", ".", "--target", ".", "--keep", "1000"], 1, "expected 1 to 32 images, which is what the pool has"),
@@ -114,9 +127,12 @@ def test_wrong_use_is_explained(
     run: Run, words: list[str], code: int, message: str, tiny_manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tiny_manifest.root)
+    Path("there.pkl").mkdir()
+    (Path("full") / "mine").mkdir(parents=True)
     result = run("filter", *words, "-o", tiny_manifest.root.parent / "out")
     assert result.code == code, result.err
     assert message in " ".join(result.err.split())
+    assert not list((tiny_manifest.root.parent).glob("out/*"))
 
 
 def test_shares_of_scores_that_are_too_large(run: Run, filtered: Path, tmp_path: Path) -> None:
@@ -140,6 +156,61 @@ def test_a_choice_does_not_write_over_another(run: Run, filtered: Path, tiny_csv
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun" / "filter.json").write_text("{}")
     assert "belongs to a filter that is not finished" in run("filter", "--scores", other, "-o", tmp_path / "begun").err
+
+
+def test_a_choice_alone_in_its_folder_is_not_written_over(
+    run: Run, filtered: Path, tiny_csv: Path, tmp_path: Path
+) -> None:
+    names, listed, alone = Manifest.read(tiny_csv).column("image"), tmp_path / "list.txt", tmp_path / "alone"
+    listed.write_text("\n".join(names))
+    assert run("filter", "--pool", tiny_csv, "--list", listed, "-o", tmp_path / "other").code == 0
+    mine = tmp_path / "mine" / "kept.parquet"
+    mine.parent.mkdir()
+    Manifest.read(tiny_csv).write(mine)
+    assert run("filter", "--scores", filtered, "--keep", 10, "-o", alone).code == 0
+    before = {path: path.read_bytes() for path in (mine, alone / "kept.parquet")}
+    for words in (["--pool", tiny_csv, "--list", listed], ["--scores", tmp_path / "other"]):
+        for folder in (mine.parent, alone):
+            refused = run("filter", *words, "-o", folder)
+            assert refused.code == 1
+            assert f"{folder / 'kept.parquet'} is not a choice from these scores" in refused.err
+    assert run("filter", "--scores", filtered, "-o", mine.parent).code == 1
+    assert all(path.read_bytes() == content for path, content in before.items())
+    again = run("filter", "--scores", filtered / "scores.parquet", "--keep", 5, "-o", alone, "--json")
+    assert again.code == 0, again.err
+    assert len(Manifest.read(alone / "kept.parquet")) == 5, "another choice from the same scores"
+
+
+def test_other_outputs_are_not_written_over(run: Run, filtered: Path, tiny_csv: Path, tmp_path: Path) -> None:
+    listed, shards, out = tmp_path / "CFS_list.txt", tmp_path / "shards", tmp_path / "chosen"
+    listed.write_text("\n".join(Manifest.read(tiny_csv).column("image")))
+    words = ["--list", listed, "--pool", tiny_csv, "-o", out]
+    refused = run("filter", *words, "--cfs-list", listed)
+    assert (refused.code, out.exists()) == (1, False)
+    assert f"{listed} is there already" in refused.err
+    shards.mkdir()
+    assert run("filter", *words, "--shards", shards).code == 0, "it is empty"
+    refused = run("filter", "--scores", filtered, "-o", tmp_path / "next", "--shards", shards)
+    assert (refused.code, (tmp_path / "next").exists()) == (1, False)
+    assert f"{shards} is not empty" in refused.err
+    assert run("filter", "--scores", filtered, "-o", listed).code == 1
+    assert (
+        f"{listed / 'below'} is or lies under a file" in run("filter", "--scores", filtered, "-o", listed / "below").err
+    )
+
+
+def test_a_list_that_cannot_be_written_is_refused_before_training(
+    run: Run, tiny_csv: Path, tiny_file: Path, tmp_path: Path
+) -> None:
+    boxed = Manifest.read(tiny_csv)
+    for name in ("box_x", "box_y", "box_w", "box_h"):
+        boxed = boxed.with_column(name, [4.0] * len(boxed))
+    boxed.write(tiny_csv)
+    words = ["--pool", tiny_csv, "--target", tiny_csv, "--proxy", tiny_file, "-o", tmp_path / "out"]
+    refused = run("filter", *words, "--cfs-list", tmp_path / "list.pkl")
+    assert refused.code == 1
+    assert "a list names image files, which it cannot do for the images of this pool: these are boxes" in refused.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_interruption_says_how_to_go_on(

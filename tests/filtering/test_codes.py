@@ -78,7 +78,23 @@ def test_codes_of_another_pool_and_none(tmp_path):
     path = tmp_path / "codes.bin"
     with pytest.raises(DataError, match="no such file"):
         read_codes(path, 3)
-    _, space = batch_of([0], features(1, 8))
-    CodeWriter(space, path, 4).close()
+    batch, space = batch_of([0], features(1, 8))
+    writer = CodeWriter(space, path, 4)
+    writer(batch)
+    writer.close()
     with pytest.raises(DataError, match=r"codes of 3 images .* it has 512 bytes"):
         read_codes(path, 3)
+
+
+def test_a_writer_for_a_smaller_pool_takes_nothing_away(tmp_path):
+    path = tmp_path / "codes.bin"
+    vectors = features(4, 8)
+    batch, space = batch_of([0, 1, 2, 3], vectors)
+    writer = CodeWriter(space, path, 4)
+    writer(batch)
+    writer.close()
+    CodeWriter(space, path, 2).close()
+    other = CodeWriter(space, path, 2)
+    with pytest.raises(DataError, match=r"codes of 2 images, but it has those of 4"):
+        other(batch_of([0], vectors[:1])[0])
+    np.testing.assert_array_equal(read_codes(path, 4), encode(vectors, None).numpy())

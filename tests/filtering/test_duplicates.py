@@ -82,6 +82,65 @@ def test_equal_images_however_many(monkeypatch):
     assert (found[1::2] == -1).all()
 
 
+def as_codes(vectors):
+    return np.round(vectors / np.abs(vectors).max(1, keepdims=True) * 127).astype(np.int8)
+
+
+def codes_like(kind, rng, count):
+    """Codes of kinds that gather in few cells."""
+    noise = rng.normal(size=(count, WIDTH))
+    if kind == "common mean":  # some near it, some far
+        return as_codes(2 + np.exp(rng.normal(size=(count, 1))) * noise)
+    if kind == "nearly equal":
+        codes = np.full((count, WIDTH), 100, dtype=np.int8) + rng.integers(-1, 2, (count, WIDTH)).astype(np.int8)
+        codes[::9] = as_codes(noise[::9])
+        return codes
+    if kind == "nested":  # each group is a tenth as wide as the one around it
+        return as_codes(1 + noise * 10.0 ** -rng.integers(0, 3, (count, 1)))
+    codes = np.full((count, WIDTH), 127, dtype=np.int8)  # along a line, many of them equal
+    codes[:, 0] = rng.integers(-3, 4, count) ** 3
+    return codes
+
+
+@pytest.mark.parametrize("kind", ["common mean", "nearly equal", "nested", "line"])
+def test_no_cell_is_large_whatever_the_codes(kind, monkeypatch):
+    monkeypatch.setattr(duplicates, "CELL", 32)
+    rng = np.random.default_rng(4)
+    codes = codes_like(kind, rng, 3000)
+    rows = rng.permutation(3000)[:2900]
+    place = np.full(3000, -1)
+    place[rows] = np.arange(2900)
+    cells = list(duplicates._cells(codes, rows, rng))
+    assert max(map(len, cells)) <= 64
+    together = np.concatenate(cells)
+    assert len(np.unique(together)) == len(together) > 2800, "each row in one cell, but for those alone in theirs"
+    assert all((np.diff(place[cell]) > 0).all() for cell in cells), "in the order given"
+
+
+def test_a_common_mean_hides_no_duplicates(monkeypatch):
+    monkeypatch.setattr(duplicates, "CELL", 64)
+    rng = np.random.default_rng(5)
+    apart = 1 + 0.3 * np.exp(0.3 * rng.normal(size=(1500, 1))) * rng.normal(size=(1500, WIDTH))
+    codes = np.concatenate([as_codes(apart), as_codes(apart + 0.002 * rng.normal(size=apart.shape))])
+    found = near_duplicates(codes, np.arange(3000), min_cosine=0.9999)
+    later = found[1500:]
+    assert (later[later >= 0] == np.flatnonzero(later >= 0)).mean() > 0.99
+    assert (later >= 0).mean() > 0.98
+
+
+def test_two_codes_of_one_sum_are_not_taken_for_equal(monkeypatch):
+    class Ones:
+        def integers(self, low, high, size):
+            return np.ones(size, dtype=np.int64)
+
+    codes = np.array([[1, 2], [2, 1], [1, 2]], dtype=np.int8)
+    instead = np.full(3, -1)
+    duplicates._find_equal(codes, np.array([1, 2, 0]), instead, Ones())
+    assert instead.tolist() == [-1, -1, -1], "the first of this sum is [2, 1]"
+    duplicates._find_equal(codes, np.array([2, 1, 0]), instead, Ones())
+    assert instead.tolist() == [2, -1, -1]
+
+
 def test_mapped_codes_and_few_rows(tmp_path):
     codes = np.array([[1, 0], [2, 0], [0, 0], [0, 0], [0, 3]], dtype=np.int8)
     codes.tofile(tmp_path / "codes")

@@ -44,6 +44,14 @@ def test_keys_of_boxes_shards_and_of_the_users_own(pool: Manifest, tmp_path: Pat
     assert keys(tmp_path / "shards") == [f"{row:09d}" for row in range(20)]
 
 
+def test_keys_are_all_of_one_kind(pool: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_rows, "_ROWS_OF_A_PART", 7)
+    for empty, expected in ((None, pool.column("image").tolist()), ("k19", [f"k{row}" for row in range(20)])):
+        own = pool.with_column("key", [*(f"k{row}" for row in range(19)), empty])
+        table = pa.concat_tables(table_parts(open_pool(own), tmp_path))
+        assert table.column("pool_key").to_pylist() == expected
+
+
 def test_images_of_shards_are_found_from_another_folder(pool: Manifest, tmp_path: Path) -> None:
     pack(pool, tmp_path / "shards", rows_per_shard=8)
     (tmp_path / "out").mkdir()

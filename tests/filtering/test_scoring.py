@@ -16,6 +16,8 @@ from resight.data.pool import open_pool
 from resight.data.shards.pack import pack
 from resight.errors import DataError, ModelFormatError
 from resight.filtering.blocks import Blocks
+from resight.filtering.codes import CodeWriter, read_codes
+from resight.filtering.kept_file import write_kept_rows
 from resight.filtering.score import ForgettingScorer
 from resight.filtering.score_file import ScoreFile
 from resight.filtering.scoring import PassSettings, _Batches, score_pool
@@ -46,9 +48,9 @@ def test_every_image_gets_its_scores(pool: Manifest, tmp_path: Path, workers: in
     assert scores.columns == ("mean", "red", "few", "number")
     assert np.array_equal(scores.scores("red"), expected_red(), equal_nan=True)
     np.testing.assert_allclose(scores.scores("mean"), expected_red(), rtol=1e-5)
-    numbers = np.arange(40)
-    numbers[list(DAMAGED)] = 0
-    assert np.array_equal(scores.codes("number"), numbers)
+    numbers = np.arange(40, dtype=np.float32)
+    numbers[list(DAMAGED)] = np.nan
+    assert np.array_equal(scores.scores("number"), numbers, equal_nan=True)
     manifest = Manifest.read(out / "scores.parquet")
     assert [manifest.image_path(row) for row in range(40)] == [pool.image_path(row) for row in range(40)]
     assert manifest.column("camid").tolist() == pool.column("camid").tolist()
@@ -91,7 +93,7 @@ def test_a_packed_pool(pool: Manifest, tmp_path: Path) -> None:
     pack(sound, tmp_path / "shards", rows_per_shard=10)
     scores = score_pool(open_pool(tmp_path / "shards"), [Watcher()], tmp_path / "out", settings=SETTINGS)
     assert np.array_equal(scores.scores("red"), expected_red()[~np.isnan(expected_red())])
-    chosen = scores.manifest(np.array([30, 2]))
+    chosen = Manifest.read(scores.path).select([30, 2])
     pixels = [open_pool(chosen).pixels(row)[0, 0, 0] for row in range(2)]
     assert pixels == scores.scores("red")[[30, 2]].tolist()
     assert len(set(scores.keys(np.arange(38)).to_pylist())) == 38
@@ -150,11 +152,34 @@ def test_another_pass_does_not_go_on(pool: Manifest, tmp_path: Path) -> None:
         score_pool(open_pool(pool.select(range(39))), [Watcher()], tmp_path / "out", settings=SETTINGS)
 
 
-def test_earlier_scores_of_the_pool_are_replaced(pool: Manifest, tmp_path: Path) -> None:
-    with_old = pool.with_column("red", [0.0] * 40).with_column("pool_key", ["old"] * 40)
-    scores = score_pool(open_pool(with_old), [Watcher()], tmp_path / "out", settings=SETTINGS)
+def test_another_pool_does_not_harm_the_codes(pool: Manifest, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    space = Watcher().space
+    for given, fails_at, refused in ((pool, 35, InterruptedError), (pool.select(range(20)), None, DataError)):
+        codes = CodeWriter(space, tmp_path / "out" / "codes.bin", len(given))
+        with pytest.raises(refused):
+            score_pool(open_pool(given), [Watcher(fails_at), codes], tmp_path / "out", settings=SETTINGS)
+        codes.close()
+    codes = CodeWriter(space, tmp_path / "out" / "codes.bin", len(pool))
+    score_pool(open_pool(pool), [Watcher(), codes], tmp_path / "out", settings=SETTINGS)
+    codes.close()
+    found = read_codes(tmp_path / "out" / "codes.bin", len(pool))
+    assert np.flatnonzero(~found.any(axis=1)).tolist() == list(DAMAGED)
+
+
+def test_columns_of_the_pool_stay_as_they_are(pool: Manifest, tmp_path: Path) -> None:
+    own = {"red": ["dark", "light"] * 20, "filter_red": list(range(40)), "pool_key": ["old"] * 40}
+    for name, values in own.items():
+        pool = pool.with_column(name, values)
+    scores = score_pool(open_pool(pool), [Watcher()], tmp_path / "out", settings=SETTINGS)
     assert np.array_equal(scores.scores("red"), expected_red(), equal_nan=True)
+    assert scores.columns == ("mean", "red", "few", "number")
     assert scores.keys(np.array([2])).to_pylist() == ["02.png"]
+    write_kept_rows(scores, np.arange(40) % 2 == 0, tmp_path / "kept.parquet")
+    kept = Manifest.read(tmp_path / "kept.parquet")
+    assert kept.column("red").tolist() == ["dark"] * 20
+    assert kept.column("filter_red").tolist() == list(range(0, 40, 2))
+    assert np.array_equal(kept.column("filter_filter_red"), expected_red()[::2], equal_nan=True)
 
 
 def test_blocks_of_damaged_images_alone(tmp_path: Path) -> None:
@@ -173,8 +198,17 @@ def test_what_cannot_be_scored(pool: Manifest, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="different names, came none"):
         score_pool(open_pool(pool), [], tmp_path / "out", settings=SETTINGS)
     broken = ForgettingScorer(space(), [space(lambda images: turned(images) * torch.nan, "broken")])
-    with pytest.raises(ModelFormatError, match=r"cfs.* is not finite.*--precision fp32"):
+    with pytest.raises(ModelFormatError, match=r"cfs.* is not finite.*new folder with --precision fp32.*--source"):
         score_pool(open_pool(pool), [broken], tmp_path / "out", settings=SETTINGS)
+
+
+def test_finished_scores_of_nets_are_found_again(pool: Manifest, tmp_path: Path) -> None:
+    nets = [ForgettingScorer(space(), [space(turned, "target")])]
+    scores = score_pool(open_pool(pool), nets, tmp_path / "out", settings=SETTINGS)
+    again = score_pool(open_pool(pool), nets, tmp_path / "out", settings=SETTINGS)
+    assert again.about == scores.about
+    with pytest.raises(DataError, match="other scorers or settings"):
+        score_pool(open_pool(pool), [ForgettingScorer(space(), [space()])], tmp_path / "out", settings=SETTINGS)
 
 
 def test_scores_read_again(pool: Manifest, tmp_path: Path) -> None:

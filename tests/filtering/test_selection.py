@@ -110,6 +110,11 @@ def test_shares_count_half_a_row() -> None:
     assert rows_to_keep(17, 20) == 17
 
 
+@pytest.mark.parametrize(("share", "count", "kept"), [(0.29, 50, 15), (0.57, 50, 29), (0.145, 100, 15), (0.28, 50, 14)])
+def test_half_a_row_counts_whatever_its_float(share: float, count: int, kept: int) -> None:
+    assert rows_to_keep(share, count) == kept
+
+
 @pytest.mark.parametrize("keep", [0, -1, 21, 0.0, 1.5, -0.5, 0.01])
 def test_impossible_shares(keep: float | int) -> None:
     with pytest.raises(ValueError, match="keep: expected"):

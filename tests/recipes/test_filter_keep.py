@@ -13,7 +13,8 @@ from resight.filtering.codes import CodeWriter
 from resight.filtering.quality import ImageQuality, QualityLimits
 from resight.filtering.score_file import ScoreFile, write_scores
 from resight.filtering.scoring import PassSettings, score_pool
-from resight.recipes.filter_keep import Choice, choose, numbers_of, write_kept, write_page
+from resight.recipes.filter_keep import Choice, choose, numbers_of
+from resight.recipes.filter_output import write_kept
 from tests.filtering.toy import DAMAGED, Watcher, space, write_pool
 
 
@@ -94,27 +95,8 @@ def test_the_choice_itself_is_compared_however_its_ties_fall(tmp_path: Path) -> 
     assert kept.choices.shared[0, 1] == 5
 
 
-def test_impossible_choices(scores: ScoreFile, tmp_path: Path) -> None:
+def test_impossible_choices(scores: ScoreFile) -> None:
     with pytest.raises(DataError, match="expected 1 to 40 images"):
         choose(scores, Choice(41, ("mean",)))
     with pytest.raises(DataError, match="no score 'cfs'; it has mean"):
         choose(scores, Choice(3, ("cfs",)))
-    nothing = choose(scores, Choice(3, ("mean",), QualityLimits(min_width=7)))
-    with pytest.raises(DataError, match="not one image is kept"):
-        write_kept(scores, nothing, tmp_path)
-
-
-def test_the_page_is_written(scores: ScoreFile, tmp_path: Path) -> None:
-    choice = Choice(0.5, ("mean",))
-    page = write_page(scores, choice, choose(scores, choice), tmp_path)
-    text = page.read_text()
-    assert page.name == "filter.html"
-    assert "20 of 40 images are kept, the highest by mean" in text
-
-
-def test_the_page_of_several_scores_shows_what_was_selected_by(scores: ScoreFile, tmp_path: Path) -> None:
-    choice = Choice(0.5, ("mean", "sharpness"))
-    kept = choose(scores, choice)
-    text = write_page(scores, choice, kept, tmp_path).read_text()
-    assert "lowest mean place by mean and sharpness that is kept" in text
-    assert f"{kept.values[kept.rows].min():.2f}" in text

@@ -80,6 +80,25 @@ def test_a_folder_is_claimed_once(tmp_path: Path) -> None:
         claim_folder(tmp_path / "other", content, resume=False)
 
 
+def test_lists_of_images_are_no_leftovers(tmp_path: Path) -> None:
+    own = tmp_path / "own" / "target.parquet"
+    own.parent.mkdir()
+    own.touch()
+    with pytest.raises(DataError, match="not empty"):
+        claim_folder(own.parent, request().content(), resume=False)
+    (own.parent / "filter.json").write_text("{}")
+    for changes in ({"targets": (own,)}, {"pool": own}):
+        with pytest.raises(DataError, match=r"target\.parquet lies in .*own, where the filter writes"):
+            claim_folder(own.parent, request(**changes).content(), resume=False)
+
+
+@pytest.mark.parametrize("text", ["", "[1]"])
+def test_altered_settings(tmp_path: Path, text: str) -> None:
+    (tmp_path / "filter.json").write_text(text)
+    with pytest.raises(DataError, match=r"filter\.json.*choose another folder"):
+        claim_folder(tmp_path, request().content(), resume=True)
+
+
 def test_proxies_have_the_recipe_of_the_source_run(tiny_manifest: object, tmp_path: Path) -> None:
     assert proxy_recipe(None, None).model.name == "vit_nano"
     assert proxy_recipe("luperson_dino_vit_small", tmp_path).model.name == "vit_small"

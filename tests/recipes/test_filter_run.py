@@ -1,5 +1,6 @@
 """The whole procedure on 32 images: proxies, pass, going on, several targets."""
 
+import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -7,14 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from numpy.testing import assert_allclose
 
 from resight.data.manifest import Manifest
-from resight.errors import DataError
+from resight.errors import DataError, ModelFormatError
 from resight.filtering.scoring import PassSettings
 from resight.folder_lock import hold_folder
-from resight.recipes import update
+from resight.recipes import TrainRecipe, update
 from resight.recipes.filter_request import FilterRequest
 from resight.recipes.filter_run import FilterListener, score
+from resight.recipes.run import train
+from tests.pretrain.toy import SHAPE
 from tests.recipes.pretrain_runs import tiny_pretraining
 from tests.recipes.runs import Stopped, stop_at
 
@@ -132,8 +137,35 @@ def test_other_settings_do_not_go_on(request_: FilterRequest, tmp_path: Path) ->
     changed = replace(request_, target_recipe=update(request_.target_recipe, {"train": {"epochs": 3}}))
     with pytest.raises(DataError, match="begun with another target_recipe"):
         score(changed, tmp_path / "out", resume=True)
+    half = replace(request_, settings=replace(request_.settings, autocast=torch.bfloat16))
+    with pytest.raises(DataError, match="made with another precision"):
+        score(half, tmp_path / "out", resume=True)
     workers = replace(request_, recipe=update(request_.recipe, {"data": {"workers": 1}}))
     score(workers, tmp_path / "out", resume=True)
+
+
+def test_given_proxies_of_other_weights_do_not_go_on(request_: FilterRequest, tmp_path: Path) -> None:
+    score(request_, tmp_path / "out")
+    runs = [tmp_path / "out" / "source", tmp_path / "out" / "target"]
+    given = replace(request_, source=runs[0], target_proxies=(runs[1],))
+    score(given, tmp_path / "given")
+    score(given, tmp_path / "given", resume=True)
+    shutil.copy(runs[0] / "backbone.safetensors", runs[1] / "backbone.safetensors")
+    with pytest.raises(DataError, match="made with another target 1 proxy"):
+        score(given, tmp_path / "given", resume=True)
+
+
+def test_a_fine_tuned_model_is_a_source_without_its_neck(
+    request_: FilterRequest, tiny_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    model = {"neck_feature": "after", "jigsaw": True, "patch_size": 8, "stride": 8, "shape": SHAPE}
+    train(update(tiny_recipe, {"train": {"epochs": 1}, "model": model}), tmp_path / "tuned")
+    still = update(request_.target_recipe, {"optimizer": {"lr": 1e-9}})
+    scores = score(replace(request_, source=tmp_path / "tuned", target_recipe=still), tmp_path / "out")
+    assert_allclose(scores.scores("cfs"), 1, atol=1e-4)
+    both = replace(request_, source=tmp_path / "tuned", target_proxies=(tmp_path / "out" / "target",))
+    with pytest.raises(ModelFormatError, match=r"one width, came source \d+, target 1 \d+"):
+        score(both, tmp_path / "both")
 
 
 def test_scores_of_a_pool_that_has_changed_are_not_taken(request_: FilterRequest, tmp_path: Path) -> None:

@@ -3,14 +3,21 @@
 import pytest
 
 from resight.report.filter_page import write_filter_page
-from tests.report.test_filter_page import CHOICES, SHARED
+from tests.report.test_filter_page import CHOICES, SHARED, values_of
 
 
 @pytest.fixture
 def filtered(tmp_path, scored_pool):
     scores, kept, target = scored_pool
     return write_filter_page(
-        tmp_path / "filter.html", scores, by="score", kept=kept, target=target, choices=CHOICES, shared=SHARED
+        tmp_path / "filter.html",
+        scores,
+        by="score",
+        values=values_of(scores),
+        kept=kept,
+        target=target,
+        choices=CHOICES,
+        shared=SHARED,
     )
 
 

@@ -12,12 +12,25 @@ SHARED = np.array([[119, 80, 60], [80, 119, 59], [60, 59, 118]])
 CHOICES = ("score", "nearest", "sharpness")
 
 
+def values_of(scores):
+    """The column `score`."""
+    return Manifest.read(scores).column("score").astype(np.float32)
+
+
 @pytest.fixture
 def page(tmp_path, scored_pool):
     scores, kept, target = scored_pool
     path = tmp_path / "out" / "filter.html"
     write_filter_page(
-        path, scores, by="score", kept=kept, target=target, choices=CHOICES, shared=SHARED, description="A tiny pool"
+        path,
+        scores,
+        by="score",
+        values=values_of(scores),
+        kept=kept,
+        target=target,
+        choices=CHOICES,
+        shared=SHARED,
+        description="A tiny pool",
     )
     text = path.read_text(encoding="utf-8")
     return text, Page(text), kept
@@ -27,7 +40,7 @@ def test_holds_the_numbers(page):
     _, parsed, kept = page
     assert f"{100 * kept.mean():.1f} %" in parsed.text
     assert f"{kept.sum()} images" in parsed.text
-    for words in ("A tiny pool", "240", "Damaged 2", "Target 50", "lowest score that is kept"):
+    for words in ("A tiny pool", "240", "Without a score 2", "Target 50", "lowest score that is kept"):
         assert words in parsed.text
     share = 80 / (119 + 119 - 80)
     assert f"{100 * share:.0f} %" in parsed.text
@@ -73,6 +86,7 @@ def test_without_folders_choices_and_kept_images(tmp_path, scored_pool):
         tmp_path / "p.html",
         tmp_path / "flat.parquet",
         by="score",
+        values=values_of(tmp_path / "flat.parquet"),
         kept=np.zeros(80, dtype=bool),
         target=target,
         about={},
@@ -94,6 +108,7 @@ def test_hostile_names_are_shown_as_text(tmp_path, scored_pool):
         tmp_path / "p.html",
         tmp_path / "evil.parquet",
         by=evil,
+        values=values_of(scores),
         kept=kept,
         target=target,
         choices=(evil, "b"),
@@ -109,7 +124,9 @@ def test_hostile_names_are_shown_as_text(tmp_path, scored_pool):
 def test_the_same_scores_give_the_same_page(tmp_path, scored_pool):
     scores, kept, target = scored_pool
     texts = {
-        write_filter_page(tmp_path / name, scores, by="score", kept=kept, target=target, about={}).read_text()
+        write_filter_page(
+            tmp_path / name, scores, by="score", values=values_of(scores), kept=kept, target=target, about={}
+        ).read_text()
         for name in ("a.html", "b.html")
     }
     assert len(texts) == 1
@@ -119,7 +136,14 @@ def test_counts_that_do_not_fit_the_choices(tmp_path, scored_pool):
     scores, kept, target = scored_pool
     with pytest.raises(DataError, match="2 x 2 choices"):
         write_filter_page(
-            tmp_path / "p.html", scores, by="score", kept=kept, target=target, choices=("a", "b"), shared=SHARED
+            tmp_path / "p.html",
+            scores,
+            by="score",
+            values=values_of(scores),
+            kept=kept,
+            target=target,
+            choices=("a", "b"),
+            shared=SHARED,
         )
     assert not (tmp_path / "p.html").exists()
 
@@ -128,7 +152,7 @@ def test_a_missing_extra_is_named(tmp_path, scored_pool, monkeypatch):
     scores, kept, target = scored_pool
     monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
     with pytest.raises(MissingExtraError, match=r"resight\[report\]"):
-        write_filter_page(tmp_path / "p.html", scores, by="score", kept=kept, target=target)
+        write_filter_page(tmp_path / "p.html", scores, by="score", values=values_of(scores), kept=kept, target=target)
 
 
 def test_a_cut_near_one_and_a_score_that_is_no_column(tmp_path, scored_pool):

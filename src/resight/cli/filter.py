@@ -54,20 +54,25 @@ def filter_pool(
     Several GPUs: torchrun --nproc-per-node 8 -m resight.cli.main filter ...
     """
     from resight.filtering.exchange import Exchange
-    from resight.recipes.filter_keep import Choice, choose, claim_choice, write_kept
+    from resight.filtering.published_list import LISTED
+    from resight.inference import join_processes
+    from resight.recipes.filter_keep import Choice, choose
+    from resight.recipes.filter_output import claim_choice, require_free, write_kept
 
     share = options.parse_keep(keep)
     limits = options.limits_of(min_width, min_height, aspect, min_sharpness)
     names = tuple(name.strip() for name in by.split(",")) if by else ()
     options.require_list_name(cfs_list)
+    require_free(cfs_list, shards, resume=resume)
+    join_processes()
     if scores is not None:
         options.refuse_beside("--scores", context, "pool", "listed", *options.OF_SCORING)
-        found = _earlier(scores)
-        claim_choice(output, found.path)
+        found = _earlier(scores, has_list=cfs_list is not None)
+        claim_choice(output, found)
     elif listed is not None:
         options.refuse_beside("--list", context, *options.OF_SCORING)
         claim_choice(output, None)
-        found = _published(pool, listed, output)
+        found = _published(pool, listed, output, Choice(share, names or (LISTED,), limits, near_duplicates))
     else:
         request = options.request_of(
             pool,
@@ -81,7 +86,7 @@ def filter_pool(
             settings=options.pass_settings(batch_size, workers, precision),
         )
         options.require_names(names, request.columns)
-        options.require_enough(share, request.pool)
+        options.require_pool(request.pool, share, has_list=cfs_list is not None)
         found = _scored(request, output, resume)
     choice = Choice(share, names or found.columns[:1], limits, near_duplicates)
     kept = choose(found, choice, Exchange.of_processes())
@@ -93,21 +98,34 @@ def filter_pool(
         _tell(found, choice, kept, written, json)
 
 
-def _earlier(scores: Path) -> "ScoreFile":
+def _earlier(scores: Path, *, has_list: bool) -> "ScoreFile":
     from resight.filtering.layout import SCORES
+    from resight.filtering.list_names import names_of_scores
     from resight.filtering.score_file import ScoreFile
 
-    return ScoreFile(scores / SCORES if scores.is_dir() else scores)
+    found = ScoreFile(scores / SCORES if scores.is_dir() else scores)
+    if has_list:
+        names_of_scores(found)  # what cannot be listed is said here
+    return found
 
 
-def _published(pool: Path | None, listed: Path, output: Path) -> "ScoreFile":
+def _published(pool: Path | None, listed: Path, output: Path, choice: "Choice") -> "ScoreFile":
+    """Scores from a list; what the choice lacks is said before they are written."""
     from resight.data.pool import open_pool
+    from resight.filtering.exchange import Exchange
+    from resight.filtering.layout import SCORES
     from resight.filtering.published_list import score_by_list
+    from resight.filtering.score_file import ScoreFile
 
     if pool is None:
         raise typer.BadParameter("--list needs the pool that it is about: --pool")
-    output.mkdir(parents=True, exist_ok=True)
-    return score_by_list(open_pool(pool), listed, output)
+    images, exchange = open_pool(pool), Exchange.of_processes()
+    options.require_in_list(choice, len(images))
+    exchange.wait()  # all have looked at the folder as it was
+    if exchange.is_first:
+        score_by_list(images, listed, output)
+    exchange.wait()
+    return ScoreFile(output / SCORES)
 
 
 def _scored(request: "FilterRequest", output: Path, resume: bool) -> "ScoreFile":
@@ -126,7 +144,7 @@ def _scored(request: "FilterRequest", output: Path, resume: bool) -> "ScoreFile"
 def _page(scores: "ScoreFile", choice: "Choice", kept: "Kept", output: Path) -> dict[str, Path]:
     """The page, where what draws it is installed."""
     from resight.errors import MissingExtraError
-    from resight.recipes.filter_keep import write_page
+    from resight.recipes.filter_page import write_page
 
     try:
         return {"page": write_page(scores, choice, kept, output)}

@@ -8,6 +8,7 @@ import typer
 if TYPE_CHECKING:
     from resight.filtering.quality import QualityLimits
     from resight.filtering.scoring import PassSettings
+    from resight.recipes.filter_keep import Choice
     from resight.recipes.filter_request import FilterRequest
 
 _PROXIES: Final = "Proxies"
@@ -120,17 +121,45 @@ def parse_keep(text: str) -> float | int:
     return keep
 
 
-def require_enough(keep: float | int, pool: Path) -> None:
-    """Looks at a number of images before hours of scoring.
+def require_pool(pool: Path, keep: float | int, *, has_list: bool) -> None:
+    """Looks at the pool before hours of scoring.
+
+    Args:
+        pool: of it.
+        keep: share or number of images.
+        has_list: whether a list of them is to be written.
 
     Raises:
-        DataError: if the pool has fewer, or cannot be opened.
+        DataError: if it has too few images, a list cannot name them, or it cannot be opened.
     """
     from resight.data.pool import open_pool
+    from resight.filtering.list_names import names_of_pool
     from resight.filtering.selection import rows_to_keep
 
-    if isinstance(keep, int):
-        rows_to_keep(keep, len(open_pool(pool)))
+    images = open_pool(pool)
+    rows_to_keep(keep, len(images))
+    if has_list:
+        names_of_pool(images)
+
+
+def require_in_list(choice: "Choice", images: int) -> None:
+    """Looks at a choice by a published list before the list is read: it brings one score and no more.
+
+    Raises:
+        BadParameter: if the choice is by anything else.
+        DataError: if the pool has too few images.
+    """
+    from resight.filtering.published_list import LISTED
+    from resight.filtering.selection import rows_to_keep
+
+    rows_to_keep(choice.keep, images)
+    require_names(choice.by, (LISTED,))
+    needs = [*(choice.limits.needs if choice.limits else ()), *(["codes"] if choice.min_cosine else [])]
+    if needs:
+        raise typer.BadParameter(
+            f"--list brings the order of the images alone, but the gates need their {', '.join(needs)}; leave the "
+            "gates out, or score the pool with --target"
+        )
 
 
 def refuse_beside(option: str, context: typer.Context, *others: str) -> None:
@@ -213,6 +242,8 @@ def request_of(
 
     if pool is None:
         raise typer.BadParameter("say what to filter: --pool, or --scores of an earlier filter")
+    if source is not None and target_proxies:
+        _refuse_training([*(overrides or []), *(target_set or [])])
     recipe = update(proxy_recipe(proxy, source), parse_overrides(overrides or [], PretrainRecipe))
     return FilterRequest(
         pool=pool,
@@ -224,3 +255,13 @@ def request_of(
         combine=combine,
         settings=settings,
     )
+
+
+def _refuse_training(overrides: list[str]) -> None:
+    """Raises BadParameter if settings of training are given, but nothing is trained; a net and its size are not."""
+    idle = [text for text in overrides if text.partition(".")[0] not in ("model", "views")]
+    if idle:
+        raise typer.BadParameter(
+            f"{', '.join(idle)} would do nothing: --source and --target-proxy bring both proxies, so nothing is "
+            "trained; leave it out"
+        )

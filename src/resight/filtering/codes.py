@@ -1,6 +1,7 @@
 """Features of a whole pool in a small file: 128 bytes for each image, so that all can be compared afterwards."""
 
 from collections.abc import Mapping
+from io import BufferedRandom
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,7 +48,8 @@ class CodeWriter:
     """A scorer without a score: it writes the code of each image to its place in a file.
 
     An image's code is always the same and has its own place, so several processes may write, and a pass that was
-    killed writes the rest. Images that are damaged have the code zero.
+    killed writes the rest. Images that are damaged have the code zero. The file is opened for the first batch: by then
+    the pass knows that the pool is the one that it was begun with.
 
     Args:
         space: of the features.
@@ -59,10 +61,10 @@ class CodeWriter:
 
     def __init__(self, space: FeatureSpace, path: Path, rows: int) -> None:
         self.space = space
+        self._path = path
+        self._rows = rows
         self._directions: Tensor | None = None
-        path.touch()
-        self._file = path.open("rb+")
-        self._file.truncate(rows * WIDTH)  # zeros to its end; on most disks they take no room
+        self._file: BufferedRandom | None = None
 
     @property
     def spaces(self) -> tuple[FeatureSpace, ...]:
@@ -81,6 +83,7 @@ class CodeWriter:
         if self._directions is None and features.shape[1] > WIDTH:
             self._directions = projection(features.shape[1]).to(features.device)
         codes = encode(features, self._directions).cpu().numpy()
+        self._file = self._file or self._opened()
         first = 0
         for run in np.split(batch.rows, np.flatnonzero(np.diff(batch.rows) != 1) + 1):  # one write where rows follow
             if len(run):
@@ -91,7 +94,26 @@ class CodeWriter:
         return {}
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+
+    def _opened(self) -> BufferedRandom:
+        """The file, filled up with zeros, which take no room on most disks.
+
+        Raises:
+            DataError: if it holds the codes of a larger pool.
+        """
+        self._path.touch()
+        file = self._path.open("rb+")
+        size = self._path.stat().st_size
+        if size > self._rows * WIDTH:
+            file.close()
+            raise DataError(
+                f"{self._path}: expected codes of {self._rows:,} images, but it has those of {size // WIDTH:,}; choose "
+                "another folder"
+            )
+        file.truncate(self._rows * WIDTH)
+        return file
 
 
 def read_codes(path: Path, rows: int) -> Codes:

@@ -28,27 +28,42 @@ def merge(pool: Pool, blocks: Blocks, folder: Path, columns: Sequence[str], abou
         pool: N images.
         blocks: of a pass that is finished.
         folder: where to write.
-        columns: names of the scores.
+        columns: names of the scores. The pool's own columns stay as they are; a score of the same name is stored as
+            `filter_` and its name.
         about: plain values that they depend on.
 
     Raises:
         DataError: if a block is damaged or missing, or not one image could be read.
     """
+    _require_one_readable(blocks)
     damaged: list[pa.Table] = []
+    stored = _stored(columns, next(table_parts(pool, folder.absolute())).column_names)
 
     def parts() -> Iterator[pa.Table]:
-        yield from _parts(pool, blocks, folder, columns, damaged)
+        yield from _parts(pool, blocks, folder, stored, damaged)
         if damaged:
             write_table(pa.concat_tables(damaged), folder / DAMAGED)
 
-    write_scores(parts(), folder / SCORES, columns=columns, about=about)
+    renamed = {name: column for name, column in stored.items() if name != column}
+    write_scores(parts(), folder / SCORES, columns=columns, about=about, renamed=renamed)
+
+
+def _stored(columns: Sequence[str], own: Sequence[str]) -> dict[str, str]:
+    """What the column of each score is called beside the pool's own columns."""
+    stored: dict[str, str] = {}
+    for name in columns:
+        column = name
+        while column in own or (column != name and column in (*columns, *stored.values())):
+            column = f"filter_{column}"
+        stored[name] = column
+    return stored
 
 
 def _parts(
-    pool: Pool, blocks: Blocks, folder: Path, columns: Sequence[str], damaged: list[pa.Table]
+    pool: Pool, blocks: Blocks, folder: Path, stored: Mapping[str, str], damaged: list[pa.Table]
 ) -> Iterator[pa.Table]:
     """The rows of `scores.parquet`; what is damaged is put into `damaged`."""
-    types = _types(blocks, columns)
+    types = pa.schema([*((name, pa.float32()) for name in stored), (_REASON, pa.string())])
     waiting = types.empty_table()
     found = blocks.read()
     first = 0
@@ -56,9 +71,8 @@ def _parts(
         while waiting.num_rows < part.num_rows:
             waiting = pa.concat_tables([waiting, _table(next(found), types)])
         given, waiting = waiting.slice(0, part.num_rows), waiting.slice(part.num_rows)
-        part = part.drop_columns([name for name in columns if name in part.column_names])
-        for name in columns:
-            part = part.append_column(name, given.column(name))
+        for name, column in stored.items():
+            part = part.append_column(column, given.column(name))
         places = np.flatnonzero(given.column(_REASON).is_valid())
         if len(places):
             images, reasons = part.column(IMAGE).take(places), given.column(_REASON).take(places)
@@ -67,13 +81,11 @@ def _parts(
         yield part
 
 
-def _types(blocks: Blocks, columns: Sequence[str]) -> pa.Schema:
-    """Types of the scores, from the first block with one, and of the reasons."""
+def _require_one_readable(blocks: Blocks) -> None:
     reason = ""
     for block in blocks.read():
         if len(block.rows):
-            types = [(name, pa.from_numpy_dtype(block.scores[name].dtype)) for name in columns]
-            return pa.schema([*types, (_REASON, pa.string())])
+            return
         reason = reason or str(block.reasons[0])
     raise DataError(f"not one of the {blocks.count:,} images can be read; the first: {reason}")
 
@@ -81,8 +93,8 @@ def _types(blocks: Blocks, columns: Sequence[str]) -> pa.Schema:
 def _table(block: Block, types: pa.Schema) -> pa.Table:
     """Scores of a block's rows, null where the image is damaged; the reason is null elsewhere."""
     order = pa.array(np.argsort(np.concatenate([block.rows, block.damaged])))
-    columns = {name: pa.array(block.scores.get(name, []), types.field(name).type) for name in types.names[:-1]}
-    nulls = len(block.damaged)
-    arrays = [pa.concat_arrays([column, pa.nulls(nulls, column.type)]) for column in columns.values()]
+    nulls = pa.nulls(len(block.damaged), pa.float32())
+    columns = [pa.array(block.scores.get(name, []), pa.float32()) for name in types.names[:-1]]
+    arrays = [pa.concat_arrays([column, nulls]) for column in columns]
     reasons = pa.array([None] * len(block.rows) + block.reasons.tolist(), pa.string())
     return pa.table([*arrays, reasons], schema=types).take(order)

@@ -37,15 +37,16 @@ def pool_fingerprint(pool: Pool) -> str:
 def table_parts(pool: Pool, root: Path) -> Iterator[pa.Table]:
     """The pool's manifest in parts, in order, with the images' paths for a file in `root` and a column `pool_key`.
 
-    That is the manifest's own `key` where every row has one (shards do), else the image's path as the manifest has it,
-    with its box.
+    That is the manifest's own `key` where every row of the pool has one (shards do), else the image's path as the
+    manifest has it, with its box.
     """
     old_root, parts = _parts(pool)
+    has_keys = _has_keys(pool)
     for part in parts:
         part = pa.table(
             {name: plain_text(column) for name, column in zip(part.column_names, part.columns, strict=True)}
         )
-        keys = _keys(part)
+        keys = part.column(OWN_KEY).cast(pa.large_string()) if has_keys else _image_keys(part)
         part = part.drop_columns([KEY]) if KEY in part.column_names else part
         yield rebase(part.append_column(KEY, keys), old_root, root)
 
@@ -65,11 +66,18 @@ def _parts_of_file(path: Path) -> Iterator[pa.Table]:
             yield conform(pa.Table.from_batches([batch]))
 
 
-def _keys(part: pa.Table) -> pa.ChunkedArray:
-    if OWN_KEY in part.column_names:
-        column = part.column(OWN_KEY)
-        if is_text(column.type) and not column.null_count:
-            return column.cast(pa.large_string())
+def _has_keys(pool: Pool) -> bool:
+    """Whether the rows have keys of their own: all or none, since keys of two kinds have no order."""
+    if isinstance(pool, ShardPool):
+        return True
+    table = pool.manifest().table
+    if OWN_KEY not in table.column_names:
+        return False
+    column = table.column(OWN_KEY)
+    return is_text(plain_text(column.slice(0, 0)).type) and not column.null_count
+
+
+def _image_keys(part: pa.Table) -> pa.ChunkedArray:
     images = part.column(IMAGE)
     if not all(name in part.column_names for name in BOX_COLUMNS):
         return images

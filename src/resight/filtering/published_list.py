@@ -1,5 +1,6 @@
 """The lists that TransReID-SSL published: image paths as a pickle, the highest score first. Written and read."""
 
+import logging
 import pickle
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,31 +10,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from resight.data.columns import BOX_COLUMNS
 from resight.data.convert.lists import require_listed_once
 from resight.data.convert.luperson import read_list
-from resight.data.path_spelling import ABSOLUTE
 from resight.data.pool import Pool
-from resight.data.shards.pack import SOURCE
 from resight.errors import DataError
-from resight.files import whole_file
+from resight.files import file_sha256, whole_file
 from resight.filtering.layout import KEY, SCORES
+from resight.filtering.list_names import names_of_pool, names_of_scores
 from resight.filtering.pool_rows import pool_fingerprint, table_parts
 from resight.filtering.score_file import ScoreFile, write_scores
 
 LISTED = "listed"
-_IMAGES = "images/"
 _AT_A_TIME = 1000
+_SHOWN = 5  # names in a message
+
+_logger = logging.getLogger(__name__)
 
 
 def write_list(scores: ScoreFile, values: np.ndarray, path: Path) -> int:
-    """Writes all scored images, the highest score first; of equal ones the lowest key first.
-
-    Paths are relative to the pool's folder, or where all are in its `images` folder, to that, as in the lists for
-    LUPerson; those of shards are the ones before packing.
+    """Writes all scored images, the highest score first; of equal ones the lowest key first, as the choice does.
 
     Args:
-        scores: of N images.
+        scores: of N images; what they are called see `resight.filtering.list_names`.
         values: (N,) score to sort by, NaN where a row has none.
         path: of a pickle (.pkl), or of a text with a path on each line (.txt).
 
@@ -41,19 +39,17 @@ def write_list(scores: ScoreFile, values: np.ndarray, path: Path) -> int:
         How many are listed.
 
     Raises:
-        DataError: if the suffix is another one, images are boxes of larger ones, or paths are absolute.
+        DataError: if the suffix is another one, or a list cannot name the images.
     """
     require_list_name(path)
-    names = _names(scores)
-    known = np.flatnonzero(~np.isnan(values))
-    by_key = known[pc.array_sort_indices(names.take(pa.array(known))).to_numpy()]
-    ordered = names.take(pa.array(by_key[np.argsort(-values[by_key], kind="stable")]))
+    order = _order(scores, values)
+    texts = _texts(names_of_scores(scores).names(), order)
     with whole_file(path) as temporary, temporary.open("wb") as file:
         if path.suffix == ".txt":
-            file.writelines(f"{name}\n".encode() for name in _texts(ordered))
+            file.writelines(f"{name}\n".encode() for name in texts)
         else:
-            file.writelines(_pickled(_texts(ordered)))
-    return len(ordered)
+            file.writelines(_pickled(texts))
+    return len(order)
 
 
 def require_list_name(path: Path) -> None:
@@ -63,68 +59,77 @@ def require_list_name(path: Path) -> None:
 
 
 def score_by_list(pool: Pool, path: Path, folder: Path) -> ScoreFile:
-    """Scores of a pool from a list, in `scores.parquet`: column `listed`, the higher the earlier in the list.
+    """Scores of a pool from a list, in `scores.parquet`: `listed`, the higher the earlier in the list.
 
     Args:
-        pool: the images; those that are not listed have no score.
+        pool: the images; those that are not listed have no score. Listed ones that it lacks are logged.
         path: of the list, see `write_list`.
         folder: where to write.
 
     Raises:
-        DataError: if the list cannot be read, names an image twice, or names not one image of the pool.
+        DataError: if the list cannot be read, names an image twice, or names not one image of the pool; or if a list
+            cannot name the pool's images.
     """
-    listed = read_list(path)
-    require_listed_once(path, listed)
-    places = _from_images(pa.chunked_array([listed], pa.large_string())).combine_chunks()
-    found = 0
+    names = names_of_pool(pool)
+    listed = _listed(path)
+    places = names.places(listed)
+    found = len(places) - places.null_count
+    if not found:
+        raise DataError(
+            f"{path}: not one image of the pool is in the list; its first: {listed[0]}; the pool's: {names.example}"
+        )
+    _tell_missing(path, listed, places)
+    content = {"scorer": LISTED, "list": path.name, "sha256": file_sha256(path), "images": len(listed)}
+    scores = pc.subtract(len(listed), places).cast(pa.float32())
+
+    column, own = LISTED, next(table_parts(pool, folder.absolute())).column_names
+    while column in own:  # the pool's own columns stay as they are
+        column = f"filter_{column}"
 
     def parts() -> Iterator[pa.Table]:
-        nonlocal found
+        first = 0
         for part in table_parts(pool, folder.absolute()):
-            place = pc.index_in(_from_images(_originals(part)), value_set=places)
-            found += len(place) - place.null_count
-            part = part.drop_columns([LISTED]) if LISTED in part.column_names else part
-            yield part.append_column(LISTED, pc.subtract(len(listed), place).cast(pa.float32()))
+            yield part.append_column(column, scores.slice(first, part.num_rows))
+            first += part.num_rows
 
-    about = {"pool": pool_fingerprint(pool), "scorers": [{"scorer": LISTED, "list": path.name, "images": len(listed)}]}
-    write_scores(parts(), folder / SCORES, columns=(LISTED,), about=about)
-    if not found:
-        (folder / SCORES).unlink()
-        raise DataError(f"{path}: not one image of the pool is in the list; its first: {listed[0]}")
+    about = {"pool": pool_fingerprint(pool), "scorers": [content]}
+    write_scores(parts(), folder / SCORES, columns=(LISTED,), about=about, renamed={LISTED: column})
     return ScoreFile(folder / SCORES)
 
 
-def _names(scores: ScoreFile) -> pa.Array:
-    """The paths (N,) for a list."""
-    chunks: list[pa.Array] = []
-    has_boxes = False
-    for part in scores.parts((KEY, SOURCE, BOX_COLUMNS[0])):
-        chunks += _originals(part).chunks
-        boxes = part.column(BOX_COLUMNS[0]) if BOX_COLUMNS[0] in part.column_names else None
-        has_boxes = has_boxes or (boxes is not None and boxes.null_count < len(boxes))
-    names = pa.chunked_array(chunks, pa.large_string())
-    if has_boxes or pc.any(pc.match_substring_regex(names, ABSOLUTE)).as_py():
-        raise DataError(
-            f"{scores.path}: a list holds paths of whole images relative to the pool's folder, but this pool has "
-            "absolute paths, or boxes in images; use kept.parquet instead"
+def _listed(path: Path) -> pa.Array:
+    listed = read_list(path)
+    require_listed_once(path, listed)
+    return pa.array(listed, pa.large_string())
+
+
+def _tell_missing(path: Path, listed: pa.Array, places: pa.Array) -> None:
+    is_missing = np.ones(len(listed), dtype=bool)
+    is_missing[places.drop_null().to_numpy()] = False
+    missing = np.flatnonzero(is_missing)
+    if len(missing):
+        _logger.warning(
+            "%s: %s of %s listed images are not in the pool, such as %s; is it the whole pool that the list is about?",
+            path,
+            f"{len(missing):,}",
+            f"{len(listed):,}",
+            ", ".join(listed.take(pa.array(missing[:_SHOWN])).to_pylist()),
         )
-    inside = pc.all(pc.starts_with(names, _IMAGES)).as_py()
-    return (_from_images(names) if inside else names).combine_chunks()
 
 
-def _originals(part: pa.Table) -> pa.ChunkedArray:
-    """What images were called before they were packed, or are called."""
-    return part.column(SOURCE if SOURCE in part.column_names else KEY).cast(pa.large_string())
+def _order(scores: ScoreFile, values: np.ndarray) -> np.ndarray:
+    """Rows with a score, the highest first, of equal ones the lowest key first."""
+    keys = [chunk for part in scores.parts((KEY,)) for chunk in part.column(KEY).chunks]
+    by_key = pc.sort_indices(pa.chunked_array(keys)).to_numpy()
+    by_key = by_key[~np.isnan(values[by_key])]
+    order: np.ndarray = by_key[np.argsort(-values[by_key], kind="stable")]
+    return order
 
 
-def _from_images(names: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The paths without a leading `images/`."""
-    return pc.replace_substring_regex(names, f"^{_IMAGES}", "")
-
-
-def _texts(names: pa.Array) -> Iterator[str]:
-    for start in range(0, len(names), _AT_A_TIME):
-        yield from names.slice(start, _AT_A_TIME).to_pylist()
+def _texts(names: pa.Array, order: np.ndarray) -> Iterator[str]:
+    """The names in that order; a copy of all would be as large as they are."""
+    for start in range(0, len(order), _AT_A_TIME):
+        yield from names.take(pa.array(order[start : start + _AT_A_TIME])).to_pylist()
 
 
 def _pickled(names: Iterable[str]) -> Iterator[bytes]:

@@ -1,8 +1,7 @@
 """The file of all scores: a manifest of the pool with a column for each score, written and read in parts."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from resight.data.image_paths import rebase
-from resight.data.manifest import Manifest
+from resight.data.columns import IMAGE, is_text
 from resight.errors import DataError
 from resight.files import whole_file
 from resight.filtering.layout import KEY
 
 _MARK = b"resight.scores"
+_FORMAT = 1  # of what stands there
 _ROWS_OF_A_GROUP = 1 << 16
-Mask = npt.NDArray[np.bool_]
 
 
 class ScoreFile:
@@ -29,7 +27,7 @@ class ScoreFile:
         path: of the file, `scores.parquet`.
 
     Raises:
-        DataError: if there is no such file, or it holds no scores.
+        DataError: if there is no such file, it holds no scores, or it was altered since.
 
     columns: names of the scores. about: what they depend on, as plain values.
     """
@@ -40,10 +38,9 @@ class ScoreFile:
             raise DataError(f"{self.path}: expected a file of scores, but there is none; `resight filter` makes one")
         try:
             with pq.ParquetFile(self.path) as file:
-                metadata = file.schema_arrow.metadata or {}
-                self._names: list[str] = file.schema_arrow.names
+                schema = file.schema_arrow
                 self._rows = int(file.metadata.num_rows)
-            content = json.loads(metadata.get(_MARK, b"null"))
+            content = json.loads((schema.metadata or {}).get(_MARK, b"null"))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{self.path}: expected a file of scores, but it cannot be read: {error}") from error
         if content is None:
@@ -51,7 +48,9 @@ class ScoreFile:
                 f"{self.path}: expected the scores.parquet that `resight filter` writes, but this Parquet file has no "
                 "word of its scores; a list of kept images (kept.parquet) has not all rows, so take the file beside it"
             )
-        self.columns: tuple[str, ...] = tuple(content["columns"])
+        self._names: list[str] = schema.names
+        self._stored = _stored(content, schema, self.path)
+        self.columns: tuple[str, ...] = tuple(self._stored)
         self.about: Mapping[str, Any] = content["about"]
 
     def __len__(self) -> int:
@@ -63,27 +62,23 @@ class ScoreFile:
         Raises:
             DataError: if there is no such score.
         """
-        return self._column(name).cast(pa.float32(), safe=False).to_numpy()  # type: ignore[no-any-return]
-
-    def codes(self, name: str) -> npt.NDArray[np.int64]:
-        """A score that is a whole number, (N,) int64; 0 where the image is damaged.
-
-        Raises:
-            DataError: if there is no such score.
-        """
-        return self._column(name).fill_null(0).to_numpy()  # type: ignore[no-any-return]
+        if name not in self._stored:
+            raise DataError(f"{self.path} has no score {name!r}; it has {', '.join(self.columns)}")
+        column = pq.read_table(self.path, columns=[self._stored[name]], partitioning=None).column(0)
+        return column.cast(pa.float32(), safe=False).to_numpy()  # type: ignore[no-any-return]
 
     def keys(self, rows: npt.NDArray[np.int64]) -> pa.Array:
         """Keys of rows, whose numbers ascend."""
-        chosen = [part.column(0).take(pa.array(places)) for places, part in self._parts(rows, [KEY])]
+        chosen, first = [], 0
+        with pq.ParquetFile(self.path) as file:
+            for group in range(file.num_row_groups):
+                last = first + file.metadata.row_group(group).num_rows
+                start, stop = np.searchsorted(rows, (first, last))
+                if stop > start:
+                    column = file.read_row_group(group, columns=[KEY]).column(0)
+                    chosen.append(column.take(pa.array(rows[start:stop] - first)))
+                first = last
         return pa.chunked_array(chosen, pa.large_string()).combine_chunks()
-
-    def manifest(self, rows: npt.NDArray[np.int64]) -> Manifest:
-        """All that is known of some rows, in their order, with key and scores."""
-        ordered, back = np.unique(rows, return_inverse=True)
-        parts = [part.take(pa.array(places)) for places, part in self._parts(ordered, self._names)]
-        table = pa.concat_tables(parts) if parts else self._empty()
-        return Manifest(table.take(pa.array(back)), Path(self.path).absolute().parent)
 
     def parts(self, names: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """All rows, group by group; names: the columns to read, those of them that there are; None: all."""
@@ -92,27 +87,30 @@ class ScoreFile:
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group, columns=wanted)
 
-    def _column(self, name: str) -> pa.ChunkedArray:
-        if name not in self.columns:
-            raise DataError(f"{self.path} has no score {name!r}; it has {', '.join(self.columns)}")
-        return pq.read_table(self.path, columns=[name], partitioning=None).column(0)
 
-    def _parts(
-        self, rows: npt.NDArray[np.int64], names: Sequence[str]
-    ) -> Iterator[tuple[npt.NDArray[np.int64], pa.Table]]:
-        """Groups that hold some of the ascending rows, and these rows' places in them."""
-        first = 0
-        with pq.ParquetFile(self.path) as file:
-            for group in range(file.num_row_groups):
-                last = first + file.metadata.row_group(group).num_rows
-                start, stop = np.searchsorted(rows, (first, last))
-                if stop > start:
-                    yield rows[start:stop] - first, file.read_row_group(group, columns=list(names))
-                first = last
+def _stored(content: Any, schema: pa.Schema, path: Path) -> dict[str, str]:
+    """The column in which each score stands, by the word that `write_scores` left.
 
-    def _empty(self) -> pa.Table:
-        with pq.ParquetFile(self.path) as file:
-            return file.schema_arrow.empty_table()
+    Raises:
+        DataError: if word and columns do not go together.
+    """
+    again = "take it as `resight filter` wrote it, or score the pool again"
+    if not isinstance(content, dict) or not isinstance(content.get("about"), dict):
+        raise DataError(f"{path}: the word of its scores was altered; {again}")
+    if content.get("format", _FORMAT) != _FORMAT:
+        raise DataError(f"{path}: expected scores in format {_FORMAT}, came {content['format']!r}; update resight")
+    columns, renamed = content.get("columns"), content.get("renamed", {})
+    if not (isinstance(columns, list) and columns and isinstance(renamed, dict)):
+        raise DataError(f"{path}: the names of its scores were altered; {again}")
+    if not all(isinstance(name, str) for name in (*columns, *renamed.values())):
+        raise DataError(f"{path}: expected text as names of its scores, came {columns} and {renamed}; {again}")
+    stored = {str(name): str(renamed.get(name, name)) for name in columns}
+    found = dict(zip(schema.names, schema.types, strict=True))
+    texts = [name for name in (IMAGE, KEY) if name not in found or not is_text(found[name])]
+    numbers = [name for name in stored.values() if name not in found or not pa.types.is_floating(found[name])]
+    if texts or numbers:
+        raise DataError(f"{path}: no column {', '.join(texts + numbers)} as it was written; {again}")
+    return stored
 
 
 def write_scores(
@@ -121,6 +119,7 @@ def write_scores(
     *,
     columns: Sequence[str],
     about: Mapping[str, Any],
+    renamed: Mapping[str, str] | None = None,
 ) -> None:
     """Writes rows and their scores; the file appears complete or not at all.
 
@@ -129,44 +128,17 @@ def write_scores(
         path: of the file.
         columns: names of the scores.
         about: plain values that they depend on.
+        renamed: for scores whose column is called something else, what.
     """
-    with _writer(path, {_MARK: json.dumps({"columns": list(columns), "about": about}).encode()}) as write:
-        for part in parts:
-            write(part)
-
-
-def write_rows(scores: ScoreFile, kept: Mask, path: Path) -> None:
-    """Writes the manifest of the rows that are kept, in their order, with their scores.
-
-    Args:
-        scores: of N rows.
-        kept: (N,).
-        path: of a Parquet file in the folder of the scores, or in another one.
-    """
-    first = 0
-    old, new = scores.path.absolute().parent, path.absolute().parent
-    with _writer(path, None) as write:
-        for part in scores.parts():
-            write(rebase(part.filter(pa.array(kept[first : first + part.num_rows])), old, new))
-            first += part.num_rows
-
-
-@contextmanager
-def _writer(path: Path, metadata: Mapping[bytes, bytes] | None) -> Iterator[Callable[[pa.Table], None]]:
-    """A function that adds a table to a Parquet file of tables of equal columns."""
+    content = {"format": _FORMAT, "columns": list(columns), "renamed": dict(renamed or {}), "about": about}
+    metadata = {_MARK: json.dumps(content).encode()}
     writer: pq.ParquetWriter | None = None
     with whole_file(path) as temporary:
-
-        def write(table: pa.Table) -> None:
-            nonlocal writer
-            if writer is None:
-                schema = table.schema.with_metadata(metadata)
-                writer = pq.ParquetWriter(str(temporary), schema, compression="zstd")
-            if table.num_rows:
-                writer.write_table(table.replace_schema_metadata(metadata), row_group_size=_ROWS_OF_A_GROUP)
-
         try:
-            yield write
+            for part in parts:
+                table = part.replace_schema_metadata(metadata)
+                writer = writer or pq.ParquetWriter(str(temporary), table.schema, compression="zstd")
+                writer.write_table(table, row_group_size=_ROWS_OF_A_GROUP)
         finally:
             if writer is not None:
                 writer.close()

@@ -23,7 +23,7 @@ Resized = tuple[Size, Interpolation]
 """How the pixels of a batch were resized; spaces that differ in mean and std alone share them."""
 
 Values = Tensor | npt.NDArray[Any]
-"""A score of each image of a batch, (B,): float is stored as float32, whole numbers as int64 (such as a hash)."""
+"""A score of each image of a batch, (B,): a number, stored as float32."""
 
 
 class ScoreBatch:

@@ -4,6 +4,7 @@ Killed at any time, the same call goes on with the blocks that are missing. Proc
 scores a block does not matter, since its batches are the same.
 """
 
+import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,10 @@ class PassSettings:
     autocast: torch.dtype | None = None
     rows_per_block: int = 1024
 
+    def about(self) -> dict[str, str]:
+        """What scores depend on, as plain values."""
+        return {"decoder": self.decoder, "precision": str(self.autocast or torch.float32).removeprefix("torch.")}
+
 
 def score_pool(
     pool: Pool,
@@ -76,12 +81,11 @@ def score_pool(
     about = {
         "pool": pool_fingerprint(pool),
         "scorers": [dict(scorer.about) for scorer in scorers],
-        "decoder": settings.decoder,
-        "precision": str(settings.autocast or torch.float32).removeprefix("torch."),
+        **settings.about(),
     }
     found = finished_scores(pool, folder, exchange)
     if found is not None:
-        if dict(found.about) != about:
+        if dict(found.about) != json.loads(json.dumps(about)):  # in the file tuples are lists
             raise DataError(f"{found.path} holds scores by other scorers or settings; choose another folder")
         return found
     blocks = Blocks(folder / UNFINISHED, len(pool), settings.rows_per_block)
@@ -216,13 +220,12 @@ class _Found:
         )
 
     def _column(self, name: str) -> np.ndarray:
-        parts = [torch.as_tensor(scores[name]) for scores in self.scores]
+        parts = [torch.as_tensor(scores[name]).float() for scores in self.scores]
         values = torch.cat(parts).cpu()
-        if not values.is_floating_point():
-            return values.to(torch.int64).numpy()
         if not values.isfinite().all():
             raise ModelFormatError(
                 f"a score ({name}) is not finite: the net has failed, or its numbers are too large for half precision; "
-                "take --precision fp32, or another net"
+                "score into a new folder with --precision fp32, where --source and --target-proxy take the proxies "
+                "that are there, or take another net"
             )
-        return values.float().numpy()
+        return values.numpy()

@@ -2,23 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from resight.data.manifest import Manifest
 from resight.errors import DataError
 from resight.filtering.codes import read_codes
 from resight.filtering.combined import combined
 from resight.filtering.duplicates import near_duplicates
 from resight.filtering.exchange import Exchange
-from resight.filtering.layout import CODES, KEPT, PAGE, SCORES, SETTINGS, TARGET
+from resight.filtering.layout import CODES
 from resight.filtering.overlap import Overlap, overlap
 from resight.filtering.quality import ASPECT, HEIGHT, WIDTH, QualityLimits
-from resight.filtering.score_file import ScoreFile, write_rows
+from resight.filtering.score_file import ScoreFile
 from resight.filtering.selection import rows_to_keep, select_top, select_top_of_share
 
 Mask = npt.NDArray[np.bool_]
@@ -129,69 +126,6 @@ def _compared(scores: ScoreFile, choice: Choice, wanted: int, rows: Mask) -> Ove
     has_gates = choice.min_cosine is not None or (choice.limits is not None and bool(choice.limits.needs))
     is_one_of_them = not has_gates and choice.by in [(name,) for name in names]
     return overlap({**choices, choice.by[0]: rows} if is_one_of_them else {"kept": rows, **choices})
-
-
-def claim_choice(folder: Path, scores: Path | None) -> None:
-    """Looks whether a choice may be written to a folder: beside the scores that it is from, but not beside others.
-
-    Args:
-        folder: where to write.
-        scores: the file that the choice is from; None: it is to be written there.
-
-    Raises:
-        DataError: if other scores are there, or are being made there.
-    """
-    there = folder / SCORES
-    if scores is not None and there.is_file() and there.samefile(scores):
-        return
-    if there.is_file():
-        raise DataError(
-            f"{folder} holds other scores, to which its {KEPT} belongs; choose another folder with --output, or choose "
-            f"from the scores there with --scores {folder}"
-        )
-    if (folder / SETTINGS).is_file():
-        raise DataError(f"{folder} belongs to a filter that is not finished; choose another folder with --output")
-
-
-def write_kept(scores: ScoreFile, kept: Kept, folder: Path) -> Path:
-    """Writes the manifest of the kept images; its path.
-
-    Raises:
-        DataError: if none is kept.
-    """
-    if not kept.count:
-        raise DataError("not one image is kept: none passes the gates; loosen them")
-    write_rows(scores, kept.rows, folder / KEPT)
-    return folder / KEPT
-
-
-def write_page(scores: ScoreFile, choice: Choice, kept: Kept, folder: Path) -> Path:
-    """Writes `filter.html`, which shows the score that was selected by. Its path.
-
-    Raises:
-        MissingExtraError: without the extra `report`.
-    """
-    from resight.report.filter_page import write_filter_page
-
-    images = scores.path.parent / TARGET
-    target = (
-        Manifest.read(images)
-        if images.is_file()
-        else Manifest.from_columns({"image": pa.array([], pa.string())}, folder)
-    )
-    cut = f"{kept.count:,} of {len(scores):,} images are kept, the highest by {choice.name}"
-    gates = [f"{count:,} refused ({name})" for name, count in kept.refused.items() if count]
-    return write_filter_page(
-        folder / PAGE,
-        scores.path,
-        by=choice.name,
-        values=kept.values,
-        kept=kept.rows,
-        target=target,
-        choices=kept.choices.names,
-        shared=kept.choices.shared,
-        description=f"{'; '.join([cut, *gates])}.",
-    )
 
 
 def numbers_of(scores: ScoreFile, choice: Choice, kept: Kept) -> dict[str, Any]:

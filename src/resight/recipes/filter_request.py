@@ -102,13 +102,17 @@ def claim_folder(folder: Path, content: dict[str, Any], *, resume: bool) -> None
     """Writes `filter.json` to a new or empty folder, or finds that of the same request there.
 
     Raises:
-        DataError: if the folder has something in it (and is not to be gone on with), or was begun with something else.
+        DataError: if the folder has something in it (and is not to be gone on with), or was begun with something else,
+            or an image list of the request lies in it.
     """
     path = folder / SETTINGS
+    for source in (content["pool"], *content["targets"]):
+        if Path(source).resolve().parent == folder.resolve():
+            raise DataError(f"{source} lies in {folder}, where the filter writes; choose another folder")
     if resume:
         if not path.is_file():
             raise DataError(f"there is no filtering in {folder} to go on with; check --output, or leave --resume out")
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = _read_settings(path)
         changed = sorted(key for key, value in json.loads(json.dumps(content)).items() if found.get(key) != value)
         if changed:
             raise DataError(
@@ -116,14 +120,24 @@ def claim_folder(folder: Path, content: dict[str, Any], *, resume: bool) -> None
                 "choose another folder"
             )
         return
-    if folder.exists() and any(_is_work(entry) for entry in folder.iterdir()):
+    if folder.exists() and any(_is_work(entry, begun=path.is_file()) for entry in folder.iterdir()):
         advice = ", or go on with --resume" if path.is_file() else ""
         raise DataError(f"{folder} is not empty; choose another folder{advice}")
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def _is_work(entry: Path) -> bool:
+def _read_settings(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read ({error}); choose another folder") from error
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: expected what `resight filter` writes, came other JSON; choose another folder")
+    return found
+
+
+def _is_work(entry: Path, *, begun: bool) -> bool:
     """Whether it is more than what a filter writes before its first run or block."""
     is_target = entry.name.startswith(Path(TARGET).stem) and entry.suffix == Path(TARGET).suffix
-    return not (is_target or entry.name in (SETTINGS, LOCK) or entry.name.endswith(".tmp"))
+    return not ((is_target and begun) or entry.name in (SETTINGS, LOCK) or entry.name.endswith(".tmp"))

@@ -9,13 +9,14 @@ import torch
 
 from resight.data.pool import Pool, open_pool
 from resight.data.validation import Progress
-from resight.errors import DataError
+from resight.errors import DataError, ModelFormatError
 from resight.filtering.codes import CodeWriter
 from resight.filtering.exchange import Exchange
+from resight.filtering.feature_space import FeatureSpace
 from resight.filtering.layout import CODES, TARGET
 from resight.filtering.nearest import NearestTarget, target_features
 from resight.filtering.quality import ImageQuality
-from resight.filtering.score import ForgettingScorer
+from resight.filtering.score import CFS, ForgettingScorer
 from resight.filtering.score_file import ScoreFile
 from resight.filtering.scorer import Scorer
 from resight.filtering.scoring import PassSettings, finished_scores, score_pool
@@ -68,10 +69,7 @@ def score(
     for recipe in (request.recipe, request.target_recipe):
         build.build_views(recipe.views)  # what cannot be built is said here
     require_enough_images(request, pool, [read_target(path) for path in request.targets], exchange)
-    given = [(request.source, request.recipe), *((path, request.target_recipe) for path in request.target_proxies)]
-    for path, recipe in given:
-        if path is not None:  # what is given is looked at before hours of training
-            open_space(path, "given", recipe, torch.device("cpu"))
+    given = _given_proxies(request)
     with hold_folder(folder, "filtering", DataError) if exchange.is_first else nullcontext():
         if exchange.is_first:
             claim_folder(folder, request.content(), resume=resume)
@@ -81,6 +79,7 @@ def score(
         exchange.wait()
         finished = finished_scores(pool, folder, exchange)
         if finished is not None:
+            _require_same(finished, given, request.settings)
             return finished
         source, targets = train_proxies(request, folder, resume=resume, exchange=exchange, display=listener.training)
         with ExitStack() as stack:
@@ -88,6 +87,46 @@ def score(
             scorers = _scorers(request, folder, pool, source, targets, settings, exchange, stack)
             progress = stack.enter_context(listener.scoring())
             return score_pool(pool, scorers, folder, settings=settings, exchange=exchange, progress=progress)
+
+
+def _proxies(
+    request: FilterRequest, source: Path | None, targets: Sequence[Path], device: torch.device
+) -> list[FeatureSpace]:
+    """The source proxy, where there is one yet, and the target proxies."""
+    trained_on = not request.target_proxies
+    spaces = [] if source is None else [open_space(source, "source", request.recipe, device, gone_on_with=trained_on)]
+    names = [f"target {number + 1}" for number in range(len(targets))]
+    others = [open_space(*which, request.target_recipe, device) for which in zip(targets, names, strict=True)]
+    return spaces + others
+
+
+@torch.inference_mode()
+def _given_proxies(request: FilterRequest) -> list[FeatureSpace]:
+    """The proxies that are not trained here, looked at before hours of training and a pass.
+
+    Raises:
+        ModelFormatError: if one cannot be read, or their features have different widths.
+    """
+    spaces = _proxies(request, request.source, request.target_proxies, torch.device("cpu"))
+    widths = [space.net(torch.zeros(1, 3, *space.transform.image_size)).shape[1] for space in spaces]
+    if len(set(widths)) > 1:
+        told = ", ".join(f"{space.name} {width}" for space, width in zip(spaces, widths, strict=True))
+        raise ModelFormatError(f"expected proxies whose features have one width, came {told}; take nets of one kind")
+    return spaces
+
+
+def _require_same(scores: ScoreFile, given: Sequence[FeatureSpace], settings: PassSettings) -> None:
+    """That finished scores are what the request would give again.
+
+    Raises:
+        DataError: if they were made by other proxies or settings.
+    """
+    changed = [name for name, value in settings.about().items() if scores.about[name] != value]
+    spaces = next(scorer for scorer in scores.about["scorers"] if scorer["scorer"] == CFS)
+    by_name = {space["name"]: space["weights"] for space in (spaces["source"], *spaces["targets"])}
+    changed += [f"{space.name} proxy" for space in given if by_name[space.name] != space.fingerprint]
+    if changed:
+        raise DataError(f"{scores.path} was made with another {', another '.join(changed)}; choose another folder")
 
 
 def _scorers(
@@ -102,8 +141,7 @@ def _scorers(
 ) -> list[Scorer]:
     """All that is asked of each image. Only the proxies compute features; the others share them."""
     device = settings.device
-    first = open_space(source, "source", request.recipe, device)
-    others = [open_space(path, f"target {i + 1}", request.target_recipe, device) for i, path in enumerate(targets)]
+    first, *others = _proxies(request, source, targets, device)
     scorers: list[Scorer] = [ForgettingScorer(first, others), ImageQuality()]
     if request.targets:
         scorers.append(NearestTarget(first, target_features(first, target_pool(folder), settings, exchange)))

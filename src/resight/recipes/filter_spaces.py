@@ -33,7 +33,9 @@ class _Embedding(nn.Module):
         return embedding
 
 
-def open_space(source: Path, name: str, recipe: PretrainRecipe, device: torch.device) -> FeatureSpace:
+def open_space(
+    source: Path, name: str, recipe: PretrainRecipe, device: torch.device, *, gone_on_with: bool = False
+) -> FeatureSpace:
     """The net of a run or file, with the transform that its images need.
 
     A run of `resight pretrain`, a model of `resight train` and what these left say themselves what they are; a weight
@@ -44,6 +46,8 @@ def open_space(source: Path, name: str, recipe: PretrainRecipe, device: torch.de
         name: of the space.
         recipe: for files that do not say what they are.
         device: where to compute.
+        gone_on_with: a proxy is pre-trained from it. Such a proxy has the recipe's net without neck and parts, so that
+            of a model of `resight train` this net is taken too; otherwise its features are its embeddings.
 
     Raises:
         ModelFormatError: if it cannot be read, or is of another net than the recipe's.
@@ -56,7 +60,7 @@ def open_space(source: Path, name: str, recipe: PretrainRecipe, device: torch.de
         net, settings = load_backbone(backbone)
         mean, std = _colours(backbone)
         transform = EvalTransform(settings.image_size, mean, std)
-    elif (source / "card.json").is_file() or (source / "model" / "card.json").is_file():
+    elif not gone_on_with and any((folder / "card.json").is_file() for folder in (source, source / "model")):
         embedder = load(source, device=device)
         net, transform = _Embedding(embedder.model), embedder.card.transform
     else:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from resight.data.columns import BOX_COLUMNS, IMAGE
+from resight.data.shards.originals import SOURCE
 from resight.errors import DataError
 from resight.report.source_folders import FolderCounts, FolderRate
 from resight.report.thumbnails import Box
@@ -50,13 +51,13 @@ class Level:
 class FilterData:
     """Numbers and images of the page.
 
-    total: images of the pool. damaged: those without a score. kept: those that are kept. cut: lowest score of a kept
-    image; None where none is kept. levels: ascending. highest: best first. lowest: worst first. folders: see
-    `FolderCounts.rates`.
+    total: images of the pool. unscored: those without a score: unreadable ones, or of a list those that are not in it.
+    kept: those that are kept. cut: lowest score of a kept image; None where none is kept. levels: ascending. highest:
+    best first. lowest: worst first. folders: see `FolderCounts.rates`.
     """
 
     total: int
-    damaged: int
+    unscored: int
     kept: int
     cut: float | None
     levels: list[Level]
@@ -65,30 +66,26 @@ class FilterData:
     folders: list[FolderRate]
 
 
-def collect_filter_data(path: Path, by: str, kept: Mask, *, values: Scores | None = None, seed: int = 0) -> FilterData:
-    """Reads the scores once, then the images' names once, a group of rows at a time.
+def collect_filter_data(path: Path, values: Scores, kept: Mask, *, seed: int = 0) -> FilterData:
+    """Reads the images' names once, a group of rows at a time.
 
     Args:
-        path: Parquet file with a column `image` and the score.
-        by: the score's column; null or NaN where the image is damaged.
+        path: Parquet file of N rows with a column `image`.
+        values: (N,) the score; NaN where there is none.
         kept: (N,) which images are kept.
-        values: (N,) the score itself where it is no column, such as the mean of several; NaN where there is none.
         seed: of the samples.
 
     Raises:
-        DataError: if the file cannot be read, lacks the column, has another number of rows, or no score at all.
+        DataError: if the file cannot be read, has another number of rows, or no image has a score.
     """
     try:
         with pq.ParquetFile(path) as file:
-            scores = _scores(file, path, by) if values is None else values
-            return _collect(file, path, by, kept, scores, np.random.default_rng(seed))
+            return _collect(file, path, values, kept, np.random.default_rng(seed))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: expected a Parquet file of scores: {error}") from error
 
 
-def _collect(
-    file: pq.ParquetFile, path: Path, by: str, kept: Mask, scores: Scores, rng: np.random.Generator
-) -> FilterData:
+def _collect(file: pq.ParquetFile, path: Path, scores: Scores, kept: Mask, rng: np.random.Generator) -> FilterData:
     rows = file.metadata.num_rows
     if not len(kept) == len(scores) == rows:
         raise DataError(
@@ -96,7 +93,7 @@ def _collect(
         )
     has_score = np.isfinite(scores)
     if not has_score.any():
-        raise DataError(f"{path}: not one image has a score {by!r}, so there is nothing to show")
+        raise DataError(f"{path}: not one image has a score, so there is nothing to show")
     edges, level = _levels(scores, has_score)
     samples = [_sample(np.flatnonzero(level == i), rng) for i in range(LEVELS)]
     ranked = scores.copy()
@@ -115,7 +112,7 @@ def _collect(
     counts, kept_counts = (np.bincount(level[chosen], minlength=LEVELS) for chosen in (has_score, has_score & kept))
     return FilterData(
         total=len(scores),
-        damaged=int((~has_score).sum()),
+        unscored=int((~has_score).sum()),
         kept=int(kept.sum()),
         cut=float(scores[kept & has_score].min()) if (kept & has_score).any() else None,
         levels=[
@@ -126,19 +123,6 @@ def _collect(
         lowest=[found[row] for row in lowest.tolist()],
         folders=folders.rates(),
     )
-
-
-def _scores(file: pq.ParquetFile, path: Path, by: str) -> Scores:
-    names = file.schema_arrow.names
-    if by not in names:
-        raise DataError(f"{path} has no column {by}; it has {', '.join(names)}")
-    scores = np.empty(file.metadata.num_rows, dtype=np.float32)
-    first = 0
-    for batch in file.iter_batches(columns=[by]):
-        column = batch.column(0).cast(pa.float32(), safe=False)
-        scores[first : first + len(column)] = column.to_numpy(zero_copy_only=False)
-        first += len(column)
-    return scores
 
 
 def _levels(scores: Scores, has_score: Mask) -> tuple[list[float], npt.NDArray[np.int8]]:
@@ -170,7 +154,7 @@ def _first(values: Scores, count: int) -> Rows:
 
 def _groups(file: pq.ParquetFile) -> Iterator[tuple[int, pa.Table]]:
     """First row and names of each group of rows."""
-    names = [name for name in (IMAGE, "source", *BOX_COLUMNS) if name in file.schema_arrow.names]
+    names = [name for name in (IMAGE, SOURCE, *BOX_COLUMNS) if name in file.schema_arrow.names]
     first = 0
     for group in range(file.num_row_groups):
         table = file.read_row_group(group, columns=names)

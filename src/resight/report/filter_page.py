@@ -25,9 +25,9 @@ def write_filter_page(
     scores: str | Path,
     *,
     by: str,
+    values: npt.NDArray[np.float32],
     kept: npt.NDArray[np.bool_],
     target: Manifest,
-    values: npt.NDArray[np.float32] | None = None,
     choices: Sequence[str] = (),
     shared: npt.NDArray[np.int64] | None = None,
     title: str = "Filtered pool",
@@ -39,11 +39,11 @@ def write_filter_page(
 
     Args:
         path: the HTML file; its folder is made where it is missing. It appears complete or not at all.
-        scores: Parquet manifest of the pool with the score; read a group of rows at a time.
-        by: column of the score, null or NaN where an image is damaged.
+        scores: Parquet manifest of the pool, N rows; read a group of rows at a time.
+        by: what the score is called.
+        values: (N,) the score, NaN where an image has none.
         kept: (N,) which images are kept.
         target: images of the target set; some are drawn at random.
-        values: (N,) the score where it is no column, such as the mean of several; `by` is then what it is called.
         choices: names of several choices among the pool.
         shared: (K, K) images that two of these choices both keep, on the diagonal those that each keeps.
         title: heading of the page.
@@ -64,7 +64,7 @@ def write_filter_page(
             f"write_filter_page: expected counts of {len(choices)} x {len(choices)} choices, came {counts.shape}"
         )
     files = templates()
-    data = collect_filter_data(Path(scores), by, np.asarray(kept, dtype=np.bool_), values=values, seed=seed)
+    data = collect_filter_data(Path(scores), values, np.asarray(kept, dtype=np.bool_), seed=seed)
     drawn = np.sort(np.random.default_rng(seed).permutation(len(target))[:_TARGETS])
     pictures = Thumbnails(size=_SIZE)
     contexts = _contexts(data, by, target.select(drawn), _overlap_rows(choices, counts), pictures)
@@ -112,7 +112,7 @@ def _scores_context(data: FilterData, by: str, pictures: Thumbnails) -> dict[str
     return {
         "data": data,
         "by": by,
-        "texts": [_level_text(level, by, data.total - data.damaged, digits) for level in data.levels],
+        "texts": [_level_text(level, by, data.total - data.unscored, digits) for level in data.levels],
         "ends": [f"{edge:.{digits}f}" for edge in (edges[0], edges[-1])],
         "has_tail": edges[1] - edges[0] > 1.001 * (edges[-1] - edges[-2]),
         "most": max(level.count for level in data.levels),

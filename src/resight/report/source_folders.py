@@ -10,10 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from resight.data.columns import IMAGE
+from resight.data.shards.originals import original_images
 
 SHOWN: Final = 30  # folders; more are counted together
-SOURCE: Final = "source"  # what shards keep: the path of an image before it was packed
 
 _PLACE_IN_TAR = r"#\d+\+\d+/"
 _NAME = r"(^|[/\\#])[^/\\#]*$"
@@ -39,10 +38,10 @@ class FolderCounts:
         """Counts the images of a part.
 
         Args:
-            table: n rows with `image`, and `source` where images were packed into shards.
+            table: n rows with `image`, and with `source` where images were packed into shards.
             kept: (n,).
         """
-        images = table.column(SOURCE if SOURCE in table.column_names else IMAGE).cast(pa.large_string())
+        images = original_images(table).cast(pa.large_string())
         paths = pc.replace_substring_regex(images.fill_null(""), _PLACE_IN_TAR, "/")
         folders = pc.replace_substring_regex(paths, _NAME, "")
         grouped = pa.table({"folder": folders, "kept": pa.array(kept.astype(np.int64))}).group_by("folder")

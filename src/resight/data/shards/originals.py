@@ -1,0 +1,32 @@
+"""What images of shards were called before they were packed."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from resight.data.columns import IMAGE, is_text, plain_text
+from resight.data.shards.pack import SOURCE
+
+__all__ = ["SOURCE", "original_images"]
+
+_IN_A_TAR = r"(?i)\.tar#\d+\+\d+[/\\]"
+
+
+def original_images(table: pa.Table) -> pa.ChunkedArray:
+    """Paths of the images, of those in shards the paths before packing.
+
+    A column `source` says something else where the images are files: it is the user's own.
+
+    Args:
+        table: N rows with `image`, and with `source` where they come from shards.
+
+    Returns:
+        (N,) large text.
+    """
+    images = table.column(IMAGE)
+    if SOURCE not in table.column_names:
+        return images
+    source = plain_text(table.column(SOURCE))
+    if not is_text(source.type):
+        return images
+    packed = pc.and_(pc.match_substring_regex(images, _IN_A_TAR), source.is_valid())
+    return pc.if_else(packed, source.cast(pa.large_string()), images)
