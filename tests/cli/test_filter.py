@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from resight.cli.filter_options import parse_keep
 from resight.data.manifest import Manifest
 from resight.recipes.pretrain_build import dump_pretrain_recipe
 from tests.cli.conftest import Run
@@ -34,6 +35,10 @@ def filtered(run: Run, tiny_file: Path, tiny_csv: Path, tmp_path: Path) -> Path:
     assert "images in common" in result.out
     assert yaml.safe_load((out / "target" / "recipe.yaml").read_text())["optimizer"]["lr"] == 0.01
     return out
+
+
+def test_a_share_in_percent_is_decimal() -> None:
+    assert [parse_keep(text) for text in ("0.7%", "29%", "100%")] == [0.007, 0.29, 1.0]
 
 
 def test_filter_then_pretrain(run: Run, filtered: Path, tiny_file: Path, tmp_path: Path) -> None:

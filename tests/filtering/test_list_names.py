@@ -48,6 +48,28 @@ def test_places_in_a_list_that_starts_elsewhere() -> None:
     assert found.places(pa.array(["images/1.jpg"], pa.large_string())).null_count == 3
 
 
+def test_a_list_that_starts_in_a_folder_images() -> None:
+    paths = ["/d/cam1/images/1.jpg", "/d/cam1/images/2.jpg", "/d/cam2/images/1.jpg"]
+    found = names_of_pool(open_pool(Manifest.from_columns({"image": paths}, "/x")))
+    listed = pa.array(["cam1/images/2.jpg", "cam1/images/1.jpg"], pa.large_string())
+    assert found.places(listed).to_pylist() == [1, 0, None]
+    paths = ["/d/1.jpg", "/d/2.jpg", "/d/images/1.jpg", "/d/images/2.jpg"]
+    found = names_of_pool(open_pool(Manifest.from_columns({"image": paths}, "/x")))
+    listed = pa.array(["images/2.jpg", "images/1.jpg"], pa.large_string())
+    assert found.places(listed).to_pylist() == [None, None, 1, 0]
+
+
+def test_a_column_source_of_the_user_names_no_image(lup: Path, tmp_path: Path) -> None:
+    manifest = open_pool(lup / "images").manifest()
+    own = manifest.with_column("source", pa.array([f"v{row}" for row in range(len(manifest))]))
+    pack(own, tmp_path / "shards")
+    packed = open_pool(tmp_path / "shards")
+    assert names_of_pool(packed).names().to_pylist() == names_of_pool(open_pool(lup / "images")).names().to_pylist()
+    assert packed.manifest().table.column("own_source").to_pylist() == [f"v{row}" for row in range(len(manifest))]
+    pack(packed.manifest(), tmp_path / "again")
+    assert names_of_pool(open_pool(tmp_path / "again")).names().equals(names_of_pool(packed).names())
+
+
 def test_images_in_other_files_cannot_be_listed(lup: Path, tmp_path: Path) -> None:
     pack(open_pool(lup).manifest().select([0, 1]), tmp_path / "tars")
     tars = webdataset(tmp_path / "tars")

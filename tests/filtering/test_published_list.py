@@ -118,9 +118,14 @@ def test_columns_of_the_user_name_no_image(lup: Path, tmp_path: Path) -> None:
     assert (tmp_path / "list.txt").read_text().split() == ["01.png", "02.png", "00.png"]
     again = score_by_list(open_pool(own), tmp_path / "list.txt", tmp_path)
     assert again.scores("listed").tolist() == [1, 3, 2]
-    pack(own, tmp_path / "shards")  # its column `source` is kept, so the paths are lost
-    with pytest.raises(DataError, match="1 paths stand for more than one, such as 'market'"):
-        names_of_pool(open_pool(tmp_path / "shards"))
+    pack(own, tmp_path / "shards")
+    assert names_of_pool(open_pool(tmp_path / "shards")).names().to_pylist() == ["00.png", "01.png", "02.png"]
+
+
+def test_paths_that_stand_for_several_images_make_no_list(lup: Path, tmp_path: Path) -> None:
+    twice = Manifest.concat([open_pool(lup).manifest()] * 2)
+    with pytest.raises(DataError, match=r"6 paths stand for more than one, such as '.*/00\.png'"):
+        names_of_pool(open_pool(twice))
 
 
 def test_equal_scores_are_listed_as_they_are_kept(lup: Path, tmp_path: Path) -> None:

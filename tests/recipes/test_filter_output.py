@@ -44,30 +44,37 @@ def test_a_choice_is_written_beside_its_scores_or_over_one_from_them(tmp_path: P
             claim_choice(tmp_path / "one", given)
 
 
-@pytest.mark.parametrize("resume", [False, True])
-def test_shards_go_to_a_free_folder_or_go_on(tmp_path: Path, resume: bool) -> None:
+@pytest.mark.parametrize("again", [False, True])
+def test_shards_go_to_a_free_folder_or_go_on(tmp_path: Path, again: bool) -> None:
     for name in ("empty", "begun/.packing", "full/mine"):
         (tmp_path / name).mkdir(parents=True)
     for name in ("new", "empty", "begun"):
-        require_free(None, tmp_path / name, resume=resume)
+        require_free(None, tmp_path / name, tmp_path / "out", again=again)
     (tmp_path / "file").touch()
     for name, message in {"full": "is not empty", "file": "is or lies under a file", "file/x": "lies under"}.items():
         with pytest.raises(DataError, match=f"{name} .*{message}"):
-            require_free(None, tmp_path / name, resume=resume)
+            require_free(None, tmp_path / name, tmp_path / "out", again=again)
+    for name in ("new", "new/out"):
+        with pytest.raises(DataError, match="new is where the choice itself is written"):
+            require_free(None, tmp_path / "new", tmp_path / name, again=again)
 
 
 def test_complete_shards_are_left_alone_unless_the_command_is_repeated(tmp_path: Path) -> None:
     pack(write_pool(tmp_path / "pool", 2, ()), tmp_path / "shards")
-    require_free(None, tmp_path / "shards", resume=True)
+    require_free(None, tmp_path / "shards", tmp_path / "out", again=True)
     with pytest.raises(DataError, match="shards is not empty"):
-        require_free(None, tmp_path / "shards", resume=False)
+        require_free(None, tmp_path / "shards", tmp_path / "out", again=False)
 
 
-def test_a_list_is_not_written_over(tmp_path: Path) -> None:
-    require_free(tmp_path / "list.pkl", None, resume=False)
-    (tmp_path / "list.pkl").mkdir()
+def test_a_list_is_not_written_over_unless_the_command_is_repeated(tmp_path: Path) -> None:
+    listed, out = tmp_path / "list.pkl", tmp_path / "out"
+    require_free(listed, None, out, again=False)
+    listed.touch()
+    require_free(listed, None, out, again=True)
     with pytest.raises(DataError, match=r"list\.pkl is there already"):
-        require_free(tmp_path / "list.pkl", None, resume=True)
-    (tmp_path / "file").touch()
+        require_free(listed, None, out, again=False)
+    (tmp_path / "folder.pkl").mkdir()
+    with pytest.raises(DataError, match=r"folder\.pkl is there already"):
+        require_free(tmp_path / "folder.pkl", None, out, again=True)
     with pytest.raises(DataError, match="another folder with --cfs-list"):
-        require_free(tmp_path / "file" / "list.pkl", None, resume=False)
+        require_free(listed / "list.pkl", None, out, again=False)

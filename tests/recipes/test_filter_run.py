@@ -18,6 +18,7 @@ from resight.folder_lock import hold_folder
 from resight.recipes import TrainRecipe, update
 from resight.recipes.filter_request import FilterRequest
 from resight.recipes.filter_run import FilterListener, score
+from resight.recipes.pretrain_run import pretrain
 from resight.recipes.run import train
 from tests.pretrain.toy import SHAPE
 from tests.recipes.pretrain_runs import tiny_pretraining
@@ -155,17 +156,30 @@ def test_given_proxies_of_other_weights_do_not_go_on(request_: FilterRequest, tm
         score(given, tmp_path / "given", resume=True)
 
 
+@pytest.mark.parametrize("jigsaw", [True, False])
 def test_a_fine_tuned_model_is_a_source_without_its_neck(
-    request_: FilterRequest, tiny_recipe: TrainRecipe, tmp_path: Path
+    request_: FilterRequest, tiny_recipe: TrainRecipe, tmp_path: Path, jigsaw: bool
 ) -> None:
-    model = {"neck_feature": "after", "jigsaw": True, "patch_size": 8, "stride": 8, "shape": SHAPE}
+    model = {"neck_feature": "after", "jigsaw": jigsaw, "patch_size": 8, "stride": 8, "shape": SHAPE}
     train(update(tiny_recipe, {"train": {"epochs": 1}, "model": model}), tmp_path / "tuned")
-    still = update(request_.target_recipe, {"optimizer": {"lr": 1e-9}})
-    scores = score(replace(request_, source=tmp_path / "tuned", target_recipe=still), tmp_path / "out")
-    assert_allclose(scores.scores("cfs"), 1, atol=1e-4)
-    both = replace(request_, source=tmp_path / "tuned", target_proxies=(tmp_path / "out" / "target",))
+    still = replace(
+        request_, source=tmp_path / "tuned", target_recipe=update(request_.target_recipe, {"optimizer": {"lr": 1e-9}})
+    )
+    scores = score(still, tmp_path / "out").scores("cfs")
+    assert_allclose(scores, 1, atol=1e-4)
+    given = score(replace(still, target_proxies=(tmp_path / "out" / "target",)), tmp_path / "given")
+    assert np.array_equal(given.scores("cfs"), scores)
+    both = score(replace(still, target_proxies=(tmp_path / "tuned",)), tmp_path / "both")
+    assert_allclose(both.scores("cfs"), 1, atol=1e-6, err_msg="embeddings of one model")
+
+
+def test_proxies_of_different_widths(request_: FilterRequest, tmp_path: Path) -> None:
+    score(request_, tmp_path / "out")
+    wide = update(request_.recipe, {"model": {"shape": {**SHAPE, "width": 2 * SHAPE["width"]}}})
+    pretrain(wide, tmp_path / "wide")
+    given = replace(request_, source=tmp_path / "out" / "source", target_proxies=(tmp_path / "wide",))
     with pytest.raises(ModelFormatError, match=r"one width, came source \d+, target 1 \d+"):
-        score(both, tmp_path / "both")
+        score(given, tmp_path / "given")
 
 
 def test_scores_of_a_pool_that_has_changed_are_not_taken(request_: FilterRequest, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def filter_pool(
     limits = options.limits_of(min_width, min_height, aspect, min_sharpness)
     names = tuple(name.strip() for name in by.split(",")) if by else ()
     options.require_list_name(cfs_list)
-    require_free(cfs_list, shards, resume=resume)
+    require_free(cfs_list, shards, output, again=resume)
     join_processes()
     if scores is not None:
         options.refuse_beside("--scores", context, "pool", "listed", *options.OF_SCORING)

@@ -1,5 +1,6 @@
 """The options of `resight filter`, and what their texts mean."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
@@ -111,10 +112,10 @@ def parse_keep(text: str) -> float | int:
     expected = f"--keep: expected a share above 0 and at most 1 (0.5, 50%), or a number of images, came {text!r}"
     try:
         if text.endswith("%"):
-            keep: float | int = float(text[:-1]) / 100
+            keep: float | int = float(Decimal(text[:-1]) / 100)
         else:
             keep = float(text) if "." in text or "e" in text.lower() else int(text.replace(",", ""))
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         raise typer.BadParameter(expected) from error
     if not (0 < keep <= 1 if isinstance(keep, float) else keep > 0):
         raise typer.BadParameter(expected)
@@ -243,7 +244,7 @@ def request_of(
     if pool is None:
         raise typer.BadParameter("say what to filter: --pool, or --scores of an earlier filter")
     if source is not None and target_proxies:
-        _refuse_training([*(overrides or []), *(target_set or [])])
+        _refuse_idle([*(overrides or []), *(target_set or [])], (source, *target_proxies))
     recipe = update(proxy_recipe(proxy, source), parse_overrides(overrides or [], PretrainRecipe))
     return FilterRequest(
         pool=pool,
@@ -257,9 +258,12 @@ def request_of(
     )
 
 
-def _refuse_training(overrides: list[str]) -> None:
-    """Raises BadParameter if settings of training are given, but nothing is trained; a net and its size are not."""
-    idle = [text for text in overrides if text.partition(".")[0] not in ("model", "views")]
+def _refuse_idle(overrides: list[str], proxies: tuple[Path, ...]) -> None:
+    """Raises BadParameter if settings of training are given, but nothing is trained; or of nets that are known."""
+    from resight.recipes.filter_spaces import say_what_they_are
+
+    used = () if say_what_they_are(proxies) else ("model", "views")
+    idle = [text for text in overrides if text.partition(".")[0] not in used]
     if idle:
         raise typer.BadParameter(
             f"{', '.join(idle)} would do nothing: --source and --target-proxy bring both proxies, so nothing is "

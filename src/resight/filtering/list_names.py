@@ -49,17 +49,19 @@ class ListNames:
     def places(self, listed: pa.Array) -> pa.Array:
         """(N,) int32, where each image stands in a list of distinct paths; null: nowhere.
 
-        The folder that the list starts from is not said in it: the one that finds the most images counts.
+        The folder that the list starts from is not said in it: the one that finds the most images counts, and only
+        where it does not find all, the folder `images` that all listed paths may begin with is left away.
         """
-        listed = _below(listed, _images_folder(_common_folder(_ends(listed))))
         above = [self.common[:end] for end in range(len(self.common) + 1) if f"/{self.common}"[end] == "/"]
+        folders = list(dict.fromkeys([self._folder(), self.common + _IMAGES, *reversed(above)]))
         best: pa.Array | None = None
-        for folder in dict.fromkeys([self._folder(), self.common + _IMAGES, *reversed(above)]):
-            found = pc.index_in(self._below(folder), value_set=listed)
-            if best is None or found.null_count < best.null_count:
-                best = found
-            if len(found) - found.null_count == min(len(found), len(listed)):
-                break
+        for texts in (listed, _below(listed, _images_folder(_common_folder(_ends(listed))))):
+            for folder in folders:
+                found = pc.index_in(self._below(folder), value_set=texts)
+                if best is None or found.null_count < best.null_count:
+                    best = found
+                if len(found) - found.null_count == min(len(found), len(listed)):
+                    return best
         return best
 
     def _folder(self) -> str:

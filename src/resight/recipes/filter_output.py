@@ -37,25 +37,30 @@ def claim_choice(folder: Path, scores: ScoreFile | None) -> None:
         raise DataError(f"{kept} is not a choice from these scores; choose another folder with --output, or delete it")
 
 
-def require_free(listed: Path | None, shards: Path | None, *, resume: bool) -> None:
+def require_free(listed: Path | None, shards: Path | None, output: Path, *, again: bool) -> None:
     """Looks before hours of scoring whether a list and shards can be written where they are wanted.
 
     Args:
-        listed: file of the list, if one is wanted. There must be none.
-        shards: folder of the shards, if they are wanted: new, empty, or with shards that are not complete.
-        resume: complete ones may be there too; packing finds out whether they are the same.
+        listed: file of the list, if one is wanted.
+        shards: folder of the shards, if they are wanted: new, empty, or with shards that are not complete; not where
+            the choice itself is written.
+        output: folder of the choice.
+        again: the command may have been given before: the list may be there, and complete shards, of which packing
+            finds out whether they are the same.
 
     Raises:
         DataError: if not.
     """
     if listed is not None:
         _require_folder(listed.parent, "--cfs-list")
-        if listed.exists():
+        if listed.exists() and not (again and listed.is_file()):
             raise DataError(f"{listed} is there already; choose another name with --cfs-list, or delete it")
     if shards is None:
         return
     _require_folder(shards, "--shards")
-    is_begun = is_shard_set(shards) and (resume or not (shards / DESCRIPTION).is_file())
+    if shards.resolve() in (output.resolve(), *output.resolve().parents):
+        raise DataError(f"{shards} is where the choice itself is written; choose another folder with --shards")
+    is_begun = is_shard_set(shards) and (again or not (shards / DESCRIPTION).is_file())
     if shards.exists() and not is_begun and not {entry.name for entry in shards.iterdir()} <= {LOCK}:
         raise DataError(f"{shards} is not empty; choose another folder with --shards, or delete it")
 

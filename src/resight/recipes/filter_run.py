@@ -34,7 +34,7 @@ from resight.recipes.filter_proxies import (
     write_targets,
 )
 from resight.recipes.filter_request import FilterRequest, claim_folder
-from resight.recipes.filter_spaces import open_space
+from resight.recipes.filter_spaces import is_fine_tuned, open_space
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,12 @@ def score(
 def _proxies(
     request: FilterRequest, source: Path | None, targets: Sequence[Path], device: torch.device
 ) -> list[FeatureSpace]:
-    """The source proxy, where there is one yet, and the target proxies."""
-    trained_on = not request.target_proxies
-    spaces = [] if source is None else [open_space(source, "source", request.recipe, device, gone_on_with=trained_on)]
-    names = [f"target {number + 1}" for number in range(len(targets))]
-    others = [open_space(*which, request.target_recipe, device) for which in zip(targets, names, strict=True)]
-    return spaces + others
+    """The source proxy, where there is one yet, and the target proxies: all by their embeddings, or none."""
+    bare = not (source and targets and all(map(is_fine_tuned, (source, *targets))))
+    spaces = [] if source is None else [open_space(source, "source", request.recipe, device, bare=bare)]
+    for number, target in enumerate(targets):
+        spaces.append(open_space(target, f"target {number + 1}", request.target_recipe, device, bare=bare))
+    return spaces
 
 
 @torch.inference_mode()

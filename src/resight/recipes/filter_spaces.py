@@ -1,6 +1,7 @@
 """From a run or a weight file to the space of its features."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -34,7 +35,7 @@ class _Embedding(nn.Module):
 
 
 def open_space(
-    source: Path, name: str, recipe: PretrainRecipe, device: torch.device, *, gone_on_with: bool = False
+    source: Path, name: str, recipe: PretrainRecipe, device: torch.device, *, bare: bool = False
 ) -> FeatureSpace:
     """The net of a run or file, with the transform that its images need.
 
@@ -46,8 +47,8 @@ def open_space(
         name: of the space.
         recipe: for files that do not say what they are.
         device: where to compute.
-        gone_on_with: a proxy is pre-trained from it. Such a proxy has the recipe's net without neck and parts, so that
-            of a model of `resight train` this net is taken too; otherwise its features are its embeddings.
+        bare: of a model of `resight train` take the net alone, without neck and parts; it is the recipe's, as that of a
+            proxy that is pre-trained from it. Otherwise its features are its embeddings.
 
     Raises:
         ModelFormatError: if it cannot be read, or is of another net than the recipe's.
@@ -55,18 +56,34 @@ def open_space(
     source = source.expanduser()
     if not source.exists():
         raise ModelFormatError(f"there is no {source}; expected a run, a model folder or a weight file")
-    backbone = source / "backbone.safetensors" if source.is_dir() else source
+    backbone = _backbone_file(source)
     if _is_ours(backbone):
         net, settings = load_backbone(backbone)
         mean, std = _colours(backbone)
         transform = EvalTransform(settings.image_size, mean, std)
-    elif not gone_on_with and any((folder / "card.json").is_file() for folder in (source, source / "model")):
+    elif is_fine_tuned(source) and not bare:
         embedder = load(source, device=device)
         net, transform = _Embedding(embedder.model), embedder.card.transform
     else:
         net, transform = _from_file(source, recipe)
     net = net.to(device).eval().requires_grad_(False)
     return FeatureSpace(name, net, transform, weights_fingerprint(net))
+
+
+def is_fine_tuned(source: Path) -> bool:
+    """Whether it is a model of `resight train`, or a run that has left one."""
+    return any((folder / "card.json").is_file() for folder in (source.expanduser(), source.expanduser() / "model"))
+
+
+def say_what_they_are(sources: Sequence[Path]) -> bool:
+    """Whether each of these proxies says itself what net it is, so that a recipe has no say in it."""
+    if all(map(is_fine_tuned, sources)):
+        return True
+    return all(_is_ours(_backbone_file(source.expanduser())) for source in sources)
+
+
+def _backbone_file(source: Path) -> Path:
+    return source / "backbone.safetensors" if source.is_dir() else source
 
 
 def _from_file(source: Path, recipe: PretrainRecipe) -> tuple[nn.Module, EvalTransform]:

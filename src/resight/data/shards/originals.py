@@ -4,9 +4,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from resight.data.columns import IMAGE, is_text, plain_text
-from resight.data.shards.pack import SOURCE
 
-__all__ = ["SOURCE", "original_images"]
+SOURCE = "source"  # column of shards: image path of each row before it was packed, as the manifest had it
+OWN_SOURCE = "own_source"  # where packing leaves a column `source` that says something else
 
 _IN_A_TAR = r"(?i)\.tar#\d+\+\d+[/\\]"
 
@@ -30,3 +30,8 @@ def original_images(table: pa.Table) -> pa.ChunkedArray:
         return images
     packed = pc.and_(pc.match_substring_regex(images, _IN_A_TAR), source.is_valid())
     return pc.if_else(packed, source.cast(pa.large_string()), images)
+
+
+def are_packed(table: pa.Table) -> bool:
+    """Whether all images of a table lie in shards, so that its column `source` says where they were."""
+    return bool(pc.all(pc.match_substring_regex(table.column(IMAGE), _IN_A_TAR)).as_py())

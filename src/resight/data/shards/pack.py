@@ -13,6 +13,7 @@ from resight.data.columns import BOX_COLUMNS, IMAGE
 from resight.data.manifest import Manifest
 from resight.data.shards.layout import DESCRIPTION, INDEX, ROWS, SKIPPED, UNFINISHED, ShardSet, is_shard_set
 from resight.data.shards.members import BLOCK, Member
+from resight.data.shards.originals import OWN_SOURCE, SOURCE, are_packed, original_images
 from resight.data.shards.plan import KEY, Plan
 from resight.data.shards.workers import write_shards
 from resight.data.shards.writer import Part, finished_part
@@ -22,7 +23,6 @@ from resight.errors import DataError
 from resight.files import file_sha256, whole_file
 from resight.folder_lock import LOCK, hold_folder
 
-SOURCE = "source"  # image path of each row before it was packed, as the manifest had it
 _FINGERPRINT = "packed_from"
 _STRAY = ("*.tar.tmp", "*.npz.tmp")  # behind a dot, which `glob` does not skip
 
@@ -47,7 +47,8 @@ def pack(
 
     Killed at any time, the same call goes on: finished shards are kept. A row whose image is missing or damaged is left
     out and listed in `skipped.csv`. An image is packed as the file's own bytes; with a box its crop is, and the box
-    moves to columns `source_box_x` and so on. A column `key` of the manifest names the images, else row numbers do.
+    moves to columns `source_box_x` and so on, and a column `source` of one's own to `own_source`. A column `key` of the
+    manifest names the images, else row numbers do.
 
     Args:
         manifest: its images may be files, or lie in an LMDB or in shards.
@@ -141,8 +142,11 @@ def _finish(folder: Path, plan: Plan, parts: Sequence[Part]) -> ShardSet:
 def _packed_rows(plan: Plan, parts: Sequence[Part], folder: Path) -> Manifest:
     """The manifest of the set."""
     table = plan.manifest.table.take(pa.array(np.concatenate([part.rows for part in parts])))
-    if SOURCE not in table.column_names:
-        table = table.append_column(SOURCE, table.column(IMAGE))
+    originals = original_images(table)
+    if SOURCE in table.column_names and are_packed(table):
+        table = table.drop_columns([SOURCE])
+    table = table.rename_columns([OWN_SOURCE if name == SOURCE else name for name in table.column_names])
+    table = table.append_column(SOURCE, originals)
     if all(name in table.column_names for name in BOX_COLUMNS):
         table = table.rename_columns([f"source_{name}" if name in BOX_COLUMNS else name for name in table.column_names])
     if KEY not in table.column_names:
