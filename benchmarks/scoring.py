@@ -125,7 +125,7 @@ def line(name: str, compared: Comparison, rounds: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, nargs=2, default=(192, 768), help="of the pass, for each net")
+    parser.add_argument("--images", type=int, nargs=2, default=(192, 3072), help="of the pass, for each net")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--decoder", choices=("pillow", "turbo"), default="turbo")
