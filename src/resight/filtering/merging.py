@@ -14,7 +14,7 @@ from resight.errors import DataError
 from resight.filtering.blocks import Block, Blocks
 from resight.filtering.layout import DAMAGED, SCORES
 from resight.filtering.pool_rows import table_parts
-from resight.filtering.score_file import write_scores
+from resight.filtering.score_file import columns_beside, write_scores
 
 _REASON = "damaged/reason"
 
@@ -37,26 +37,14 @@ def merge(pool: Pool, blocks: Blocks, folder: Path, columns: Sequence[str], abou
     """
     _require_one_readable(blocks)
     damaged: list[pa.Table] = []
-    stored = _stored(columns, next(table_parts(pool, folder.absolute())).column_names)
+    stored = columns_beside(columns, next(table_parts(pool, folder.absolute())).column_names)
 
     def parts() -> Iterator[pa.Table]:
         yield from _parts(pool, blocks, folder, stored, damaged)
         if damaged:
             write_table(pa.concat_tables(damaged), folder / DAMAGED)
 
-    renamed = {name: column for name, column in stored.items() if name != column}
-    write_scores(parts(), folder / SCORES, columns=columns, about=about, renamed=renamed)
-
-
-def _stored(columns: Sequence[str], own: Sequence[str]) -> dict[str, str]:
-    """What the column of each score is called beside the pool's own columns."""
-    stored: dict[str, str] = {}
-    for name in columns:
-        column = name
-        while column in own or (column != name and column in (*columns, *stored.values())):
-            column = f"filter_{column}"
-        stored[name] = column
-    return stored
+    write_scores(parts(), folder / SCORES, columns=columns, about=about, renamed=stored)
 
 
 def _parts(

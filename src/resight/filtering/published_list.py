@@ -18,7 +18,7 @@ from resight.files import file_sha256, whole_file
 from resight.filtering.layout import KEY, SCORES
 from resight.filtering.list_names import names_of_pool, names_of_scores
 from resight.filtering.pool_rows import pool_fingerprint, table_parts
-from resight.filtering.score_file import ScoreFile, write_scores
+from resight.filtering.score_file import ScoreFile, columns_beside, write_scores
 
 LISTED = "listed"
 _AT_A_TIME = 1000
@@ -82,18 +82,16 @@ def score_by_list(pool: Pool, path: Path, folder: Path) -> ScoreFile:
     content = {"scorer": LISTED, "list": path.name, "sha256": file_sha256(path), "images": len(listed)}
     scores = pc.subtract(len(listed), places).cast(pa.float32())
 
-    column, own = LISTED, next(table_parts(pool, folder.absolute())).column_names
-    while column in own:  # the pool's own columns stay as they are
-        column = f"filter_{column}"
+    renamed = columns_beside((LISTED,), next(table_parts(pool, folder.absolute())).column_names)
 
     def parts() -> Iterator[pa.Table]:
         first = 0
         for part in table_parts(pool, folder.absolute()):
-            yield part.append_column(column, scores.slice(first, part.num_rows))
+            yield part.append_column(renamed[LISTED], scores.slice(first, part.num_rows))
             first += part.num_rows
 
     about = {"pool": pool_fingerprint(pool), "scorers": [content]}
-    write_scores(parts(), folder / SCORES, columns=(LISTED,), about=about, renamed={LISTED: column})
+    write_scores(parts(), folder / SCORES, columns=(LISTED,), about=about, renamed=renamed)
     return ScoreFile(folder / SCORES)
 
 

@@ -113,6 +113,17 @@ def _stored(content: Any, schema: pa.Schema, path: Path) -> dict[str, str]:
     return stored
 
 
+def columns_beside(names: Sequence[str], own: Sequence[str]) -> dict[str, str]:
+    """What the column of each score is called beside the pool's own columns, which stay as they are."""
+    stored: dict[str, str] = {}
+    for name in names:
+        column = name
+        while column in own or (column != name and column in (*names, *stored.values())):
+            column = f"filter_{column}"
+        stored[name] = column
+    return stored
+
+
 def write_scores(
     parts: Iterable[pa.Table],
     path: Path,
@@ -128,7 +139,7 @@ def write_scores(
         path: of the file.
         columns: names of the scores.
         about: plain values that they depend on.
-        renamed: for scores whose column is called something else, what.
+        renamed: names of the columns of scores, where they are not the scores' own.
     """
     content = {"format": _FORMAT, "columns": list(columns), "renamed": dict(renamed or {}), "about": about}
     metadata = {_MARK: json.dumps(content).encode()}
