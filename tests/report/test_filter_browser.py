@@ -2,23 +2,12 @@
 
 import pytest
 
-from resight.report.filter_page import write_filter_page
-from tests.report.test_filter_page import CHOICES, SHARED, values_of
+from tests.report.test_filter_page import write_page
 
 
 @pytest.fixture
 def filtered(tmp_path, scored_pool):
-    scores, kept, target = scored_pool
-    return write_filter_page(
-        tmp_path / "filter.html",
-        scores,
-        by="score",
-        values=values_of(scores),
-        kept=kept,
-        target=target,
-        choices=CHOICES,
-        shared=SHARED,
-    )
+    return write_page(tmp_path / "filter.html", scored_pool)
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -17,11 +17,10 @@ def values_of(scores):
     return Manifest.read(scores).column("score").astype(np.float32)
 
 
-@pytest.fixture
-def page(tmp_path, scored_pool):
+def write_page(path, scored_pool, **words):
+    """The page of the pool that all tests of it share."""
     scores, kept, target = scored_pool
-    path = tmp_path / "out" / "filter.html"
-    write_filter_page(
+    return write_filter_page(
         path,
         scores,
         by="score",
@@ -30,10 +29,15 @@ def page(tmp_path, scored_pool):
         target=target,
         choices=CHOICES,
         shared=SHARED,
-        description="A tiny pool",
+        **words,
     )
+
+
+@pytest.fixture
+def page(tmp_path, scored_pool):
+    path = write_page(tmp_path / "out" / "filter.html", scored_pool, description="A tiny pool")
     text = path.read_text(encoding="utf-8")
-    return text, Page(text), kept
+    return text, Page(text), scored_pool[1]
 
 
 def test_holds_the_numbers(page):

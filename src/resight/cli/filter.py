@@ -1,5 +1,7 @@
 """`resight filter`: of a pool of unlabelled images those that suit a target."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ from resight.cli import filter_options as options
 from resight.cli.console import is_first_process, note, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
+    from resight.data.pool import Pool
     from resight.filtering.overlap import Overlap
     from resight.filtering.score_file import ScoreFile
     from resight.recipes.filter_keep import Choice, Kept
@@ -86,8 +89,8 @@ def filter_pool(
             settings=options.pass_settings(batch_size, workers, precision),
         )
         options.require_names(names, request.columns)
-        options.require_pool(request.pool, share, has_list=cfs_list is not None)
-        found = _scored(request, output, resume)
+        look_at = partial(options.require_pool, keep=share, has_list=cfs_list is not None)
+        found = _scored(request, output, resume, look_at)
     choice = Choice(share, names or found.columns[:1], limits, near_duplicates)
     kept = choose(found, choice, Exchange.of_processes())
     if is_first_process():
@@ -128,7 +131,7 @@ def _published(pool: Path | None, listed: Path, output: Path, choice: "Choice") 
     return ScoreFile(output / SCORES)
 
 
-def _scored(request: "FilterRequest", output: Path, resume: bool) -> "ScoreFile":
+def _scored(request: "FilterRequest", output: Path, resume: bool, look_at: "Callable[[Pool], None]") -> "ScoreFile":
     from resight.cli.listen import training_display
     from resight.cli.runs import resumable
     from resight.filtering.layout import SETTINGS
@@ -138,7 +141,7 @@ def _scored(request: "FilterRequest", output: Path, resume: bool) -> "ScoreFile"
         training=lambda name, epochs: training_display(epochs, name=name), scoring=lambda: progress_bar("scoring")
     )
     with resumable(output, SETTINGS):
-        return score(request, output, resume=resume, listener=listener)
+        return score(request, output, resume=resume, look_at=look_at, listener=listener)
 
 
 def _page(scores: "ScoreFile", choice: "Choice", kept: "Kept", output: Path) -> dict[str, Path]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 import typer
 
 if TYPE_CHECKING:
+    from resight.data.pool import Pool as ImagePool
     from resight.filtering.quality import QualityLimits
     from resight.filtering.scoring import PassSettings
     from resight.recipes.filter_keep import Choice
@@ -122,7 +123,7 @@ def parse_keep(text: str) -> float | int:
     return keep
 
 
-def require_pool(pool: Path, keep: float | int, *, has_list: bool) -> None:
+def require_pool(pool: "ImagePool", keep: float | int, *, has_list: bool) -> None:
     """Looks at the pool before hours of scoring.
 
     Args:
@@ -131,16 +132,14 @@ def require_pool(pool: Path, keep: float | int, *, has_list: bool) -> None:
         has_list: whether a list of them is to be written.
 
     Raises:
-        DataError: if it has too few images, a list cannot name them, or it cannot be opened.
+        DataError: if it has too few images, or a list cannot name them.
     """
-    from resight.data.pool import open_pool
     from resight.filtering.list_names import names_of_pool
     from resight.filtering.selection import rows_to_keep
 
-    images = open_pool(pool)
-    rows_to_keep(keep, len(images))
+    rows_to_keep(keep, len(pool))
     if has_list:
-        names_of_pool(images)
+        names_of_pool(pool)
 
 
 def require_in_list(choice: "Choice", images: int) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from resight.data.image_paths import rebase
-from resight.files import whole_file
-from resight.filtering.score_file import ScoreFile
+from resight.filtering.score_file import ScoreFile, write_parts
 
 _MARK = b"resight.kept_from"
-_ROWS_OF_A_GROUP = 1 << 16
 
 
 def write_kept_rows(scores: ScoreFile, kept: npt.NDArray[np.bool_], path: Path) -> None:
@@ -26,21 +25,14 @@ def write_kept_rows(scores: ScoreFile, kept: npt.NDArray[np.bool_], path: Path) 
         path: of a Parquet file in the folder of the scores, or in another one.
     """
     old, new = scores.path.absolute().parent, path.absolute().parent
-    about = {_MARK: _identity(scores)}
-    writer: pq.ParquetWriter | None = None
-    first = 0
-    with whole_file(path) as temporary:
-        try:
-            for part in scores.parts():
-                table = rebase(part.filter(pa.array(kept[first : first + part.num_rows])), old, new)
-                first += part.num_rows
-                table = table.replace_schema_metadata(about)
-                writer = writer or pq.ParquetWriter(str(temporary), table.schema, compression="zstd")
-                if table.num_rows:
-                    writer.write_table(table, row_group_size=_ROWS_OF_A_GROUP)
-        finally:
-            if writer is not None:
-                writer.close()
+
+    def parts() -> Iterator[pa.Table]:
+        first = 0
+        for part in scores.parts():
+            yield rebase(part.filter(pa.array(kept[first : first + part.num_rows])), old, new)
+            first += part.num_rows
+
+    write_parts(parts(), path, {_MARK: _identity(scores)})
 
 
 def is_kept_from(path: Path, scores: ScoreFile) -> bool:

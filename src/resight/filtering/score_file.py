@@ -142,14 +142,19 @@ def write_scores(
         renamed: names of the columns of scores, where they are not the scores' own.
     """
     content = {"format": _FORMAT, "columns": list(columns), "renamed": dict(renamed or {}), "about": about}
-    metadata = {_MARK: json.dumps(content).encode()}
+    write_parts(parts, path, {_MARK: json.dumps(content).encode()})
+
+
+def write_parts(parts: Iterable[pa.Table], path: Path, metadata: Mapping[bytes, bytes]) -> None:
+    """Writes tables of equal columns to one Parquet file, which appears complete or not at all."""
     writer: pq.ParquetWriter | None = None
     with whole_file(path) as temporary:
         try:
             for part in parts:
                 table = part.replace_schema_metadata(metadata)
                 writer = writer or pq.ParquetWriter(str(temporary), table.schema, compression="zstd")
-                writer.write_table(table, row_group_size=_ROWS_OF_A_GROUP)
+                if table.num_rows:
+                    writer.write_table(table, row_group_size=_ROWS_OF_A_GROUP)
         finally:
             if writer is not None:
                 writer.close()

@@ -48,7 +48,12 @@ class FilterListener:
 
 
 def score(
-    request: FilterRequest, folder: Path, *, resume: bool = False, listener: FilterListener | None = None
+    request: FilterRequest,
+    folder: Path,
+    *,
+    resume: bool = False,
+    look_at: Callable[[Pool], None] = lambda pool: None,
+    listener: FilterListener | None = None,
 ) -> ScoreFile:
     """Scores of every image of the pool; see `resight.filtering.layout` for what is written.
 
@@ -56,6 +61,7 @@ def score(
         request: what is asked.
         folder: new or empty, unless it is gone on with.
         resume: go on with what is there: finished proxies are not trained again, scored images not scored again.
+        look_at: called with the pool before anything is trained; what it raises ends the call.
         listener: whom to tell.
 
     Raises:
@@ -66,6 +72,7 @@ def score(
     join_processes()
     exchange = Exchange.of_processes()
     pool = open_pool(request.pool)
+    look_at(pool)
     for recipe in (request.recipe, request.target_recipe):
         build.build_views(recipe.views)  # what cannot be built is said here
     require_enough_images(request, pool, [read_target(path) for path in request.targets], exchange)

@@ -1,6 +1,6 @@
 import pyarrow as pa
 
-from resight.data.shards.originals import original_images
+from resight.data.shards.originals import are_packed, original_images
 
 PACKED = "shards/00000.tar#512+99/000000007.jpg"
 
@@ -20,3 +20,9 @@ def test_a_column_of_the_user_is_no_path() -> None:
     assert originals(["1.jpg", "2.jpg"], pa.array(["market", "duke"])) == ["1.jpg", "2.jpg"]
     assert originals([PACKED], pa.array([3])) == [PACKED]
     assert originals([PACKED], None) == [PACKED]
+
+
+def test_a_column_of_numbers_says_nothing_of_packing() -> None:
+    table = pa.table({"image": pa.array([PACKED], pa.large_string())})
+    assert are_packed(table.append_column("source", pa.array(["a/7.jpg"])))
+    assert not are_packed(table.append_column("source", pa.array([3])))

@@ -33,5 +33,6 @@ def original_images(table: pa.Table) -> pa.ChunkedArray:
 
 
 def are_packed(table: pa.Table) -> bool:
-    """Whether all images of a table lie in shards, so that its column `source` says where they were."""
-    return bool(pc.all(pc.match_substring_regex(table.column(IMAGE), _IN_A_TAR)).as_py())
+    """Whether all images of a table with `source` lie in shards, so that it says where they were."""
+    is_path = is_text(plain_text(table.column(SOURCE)).type)
+    return is_path and bool(pc.all(pc.match_substring_regex(table.column(IMAGE), _IN_A_TAR)).as_py())
